@@ -1,9 +1,10 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/hash.h"
@@ -12,15 +13,24 @@
 
 namespace collegium {
 
-inline constexpr std::size_t kChunkSize = 1024 * 1024;    // best of the frame sizes measured: half the CPU of 100 MiB frames
-inline constexpr std::size_t kInlineLimit = 64 * 1024;    // smaller blobs travel inside the message that names them
+// Best of the frame sizes measured: half the CPU of 100 MiB frames.
+inline constexpr std::size_t kChunkSize = 1024 * 1024;
+// Smaller blobs travel inside the message that names them.
+inline constexpr std::size_t kInlineLimit = 64 * 1024;
+// The list of chunk hashes has to fit one payload.
+inline constexpr std::uint64_t kMaxBlob =
+    (kMaxPayload / sizeof(Digest)) * std::uint64_t{kChunkSize};
 
-// The name of bulk data: the hash of the list of its 1 MiB chunks' hashes, and its size. The list travels with the
-// announcement when it is short, otherwise as the first thing fetched.
+// The name of bulk data: the hash of the list of its 1 MiB chunks' hashes, and its size.
 struct BlobId {
   Digest digest{};
   std::uint64_t size = 0;
   bool operator==(const BlobId&) const = default;
+
+  std::size_t chunks() const;    // how many; an empty blob has none
+  Settings to_settings() const;  // {digest = hex, size = n}
+  static std::optional<BlobId> from_settings(
+      const Settings& settings);  // empty: not a blob id. Never throws.
 };
 
 // A blob in memory with its chunk hashes, ready to be served in slices without copying.
@@ -31,5 +41,8 @@ struct Blob {
 
   static Blob of(Bytes bytes);
 };
+
+// Whether the bytes are the ones that the id names.
+bool matches(const BlobId& id, const Bytes& bytes);
 
 }  // namespace collegium

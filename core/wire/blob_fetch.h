@@ -1,0 +1,68 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "wire/blob.h"
+#include "wire/message.h"
+
+namespace collegium {
+
+// Pulls one blob: first the list of its chunk hashes (checked against the blob's own name), then
+// the chunks, each checked on arrival, at most `window` unanswered at a time. After a lost line it
+// goes on with what is missing. Memory: one buffer of the blob's size, taken only after the size
+// was found to be at most `largest` and the list true. Pure: the caller sends what next() returns
+// and hands over what arrives.
+class BlobFetch {
+ public:
+  static constexpr std::size_t kWindow = 8;
+  static constexpr int kBadAnswers = 3;  // so many false chunks end the transfer
+
+  enum class State { fetching, done, failed };
+
+  // `round` and `run` go into every request. A size above `largest` or above kMaxBlob fails at
+  // once.
+  BlobFetch(BlobId id, RunId run, std::uint64_t round, std::uint64_t largest,
+            std::size_t window = kWindow);
+
+  std::vector<Message> next();  // the fetches to send now; empty when the window is full
+  State take(
+      const Message& chunk);  // an answer; one that nobody waits for changes nothing. Never throws.
+  void resume();              // the line was lost: next() asks again for everything unanswered
+
+  State state() const { return state_; }
+  const std::string& reason() const { return reason_; }  // why it failed
+  const BlobId& id() const { return id_; }
+  std::uint64_t received() const { return received_; }  // verified bytes so far
+  Bytes bytes() const;                                  // the whole blob once done
+
+ private:
+  enum class Part : std::uint8_t { missing, asked, here };
+
+  Message request(std::int64_t offset, std::uint64_t length);
+  State take_list(const Message& chunk);
+  State take_chunk(const Message& chunk, std::size_t index);
+  State bad(std::string reason);
+  State fail(std::string reason);
+  std::size_t length_of(std::size_t index) const;
+
+  BlobId id_;
+  RunId run_;
+  std::uint64_t round_;
+  std::size_t window_;
+  State state_ = State::fetching;
+  std::string reason_;
+  Part list_ = Part::missing;
+  std::vector<Digest> hashes_;
+  std::vector<Part> parts_;
+  std::shared_ptr<std::uint8_t[]> buffer_;
+  std::uint64_t received_ = 0;
+  std::size_t here_ = 0;
+  std::size_t in_flight_ = 0;
+  std::size_t first_missing_ = 0;  // no part before it is missing
+  int bad_ = 0;
+};
+
+}  // namespace collegium
