@@ -1,0 +1,27 @@
+#pragma once
+#include <ATen/core/Tensor.h>
+
+#include <memory>
+
+#include "config/training_config.h"
+
+namespace collegium {
+
+// A loss as a scalar tensor, differentiable in `outputs`. Under patient privacy it is evaluated a sample at a time, so
+// that no sample's gradient depends on another; per_sample() does that in one pass where the loss knows how.
+class Loss {
+ public:
+  virtual ~Loss();
+  virtual at::Tensor mean(const at::Tensor& outputs, const at::Tensor& targets) const = 0;
+  // [B]: mean(outputs[i:i+1], targets[i:i+1]) for every i.
+  virtual at::Tensor per_sample(const at::Tensor& outputs, const at::Tensor& targets) const;
+};
+
+// dice           MONAI's DiceLoss(sigmoid=True): mean over samples and regions of
+//                1 - (2 sum(p t) + smooth_nr) / (sum(p^n) + sum(t^n) + smooth_dr), n = 2 if squared_pred else 1
+// dice_bce       the same plus the mean binary cross-entropy of every voxel and region
+// cross_entropy  softmax over the channels, targets are class indices
+// mse            mean of squared differences
+std::unique_ptr<Loss> make_loss(const LossConfig& config);   // throws ConfigError for an unknown name
+
+}  // namespace collegium
