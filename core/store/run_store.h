@@ -1,0 +1,122 @@
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collegium/layout.h"
+#include "store/database.h"
+#include "store/lock_file.h"
+#include "store/timestamp.h"
+
+namespace collegium {
+
+// What a run is; written once when its folder is made.
+struct RunInfo {
+  std::string run;           // hex of the run's id
+  std::string name;          // of the federation
+  std::string config;        // TOML
+  std::string layout;        // hash
+  bool simulation = false;
+};
+
+// What one site gave to one round, or why it gave nothing.
+struct Contribution {
+  std::string site;
+  std::string state;         // accepted, rejected, missing, failed
+  std::string reason;        // empty when accepted
+  double weight = 0;
+  std::int64_t steps = 0;
+  std::optional<double> loss;      // empty: withheld
+  double seconds = 0;              // from the task to the result
+  std::int64_t bytes = 0;
+  std::string update_hash;
+  std::optional<double> epsilon;   // spent by this site so far; empty: it made no statement
+  std::optional<double> delta;
+};
+
+struct MetricRecord {
+  std::string site;
+  std::string name;          // "dice_wt"
+  double value = 0;
+  std::int64_t count = 0;    // subjects behind the value
+};
+
+// A model in the run's folder: `file` relative to the folder, `hash` of its raw float32 bytes, in hex.
+struct Checkpoint {
+  std::string file;
+  std::string hash;
+};
+
+struct RoundRecord {
+  std::uint64_t number = 0;
+  std::int64_t attempts = 1;
+  std::chrono::system_clock::time_point opened;
+  std::chrono::system_clock::time_point closed;
+  double seconds = 0;
+  Checkpoint model;          // after this round; empty for an abandoned one
+  std::int64_t bytes_in = 0;
+  std::int64_t bytes_out = 0;
+  std::string reason;        // why it was abandoned, or who was left out
+};
+
+// What a run leaves behind: FOLDER/run.db, checkpoints/round-000012.safetensors, model.safetensors. One process writes
+// it; any number read run.db beside it (Python's sqlite3 does).
+//
+// A round counts when its row says so, and its row is committed after its model is durable: a crash at any point
+// resumes at the last closed round, whose model is there.
+class RunStore {
+ public:
+  // Makes the folder, or opens it when `info.run` is the run that is in it; refuses another run's folder.
+  static RunStore create(const std::filesystem::path& folder, const RunInfo& info);
+  static RunStore open(const std::filesystem::path& folder);   // refuses a folder without a run
+
+  const RunInfo& info() const { return info_; }
+  const std::filesystem::path& folder() const { return folder_; }
+  std::string state() const;   // running, finished, stopped, failed
+
+  // The last closed round with its model; empty: no round was closed yet.
+  struct Closed {
+    std::uint64_t round = 0;
+    Checkpoint model;
+  };
+  std::optional<Closed> last_closed() const;
+
+  // Durable when it returns. Round 0 is the model the run starts from.
+  Checkpoint write_checkpoint(std::uint64_t round, const Layout& layout, std::span<const float> model);
+  // Throws SystemError when the file is missing or is not what the run recorded.
+  std::vector<float> load_checkpoint(const Checkpoint& model, const Layout& layout) const;
+
+  // One transaction. Rows of an earlier, abandoned attempt at the same round are replaced.
+  void close_round(const RoundRecord& round, std::span<const Contribution> contributions,
+                   std::span<const MetricRecord> metrics);
+  void abandon_round(const RoundRecord& round, std::span<const Contribution> contributions);
+
+  void record_site(const std::string& name, const std::string& public_key, const std::string& state,
+                   const std::string& software);
+  void event(std::string_view level, std::string_view site, std::string_view text);
+
+  // Ends the run: writes model.safetensors from the given model unless that is empty, then the state.
+  void finish(std::string_view state, std::string_view reason, const Layout& layout, std::span<const float> model);
+  void reopen();   // a stopped run goes on
+
+  // Deletes all but the `keep` newest checkpoints of closed rounds. Round 0 and files of unknown origin stay.
+  void prune_checkpoints(std::int64_t keep);
+
+ private:
+  RunStore(std::filesystem::path folder, Database::Mode mode);
+  void write_round(const RoundRecord& round, std::string_view state, std::span<const Contribution> contributions,
+                   std::span<const MetricRecord> metrics);
+  std::string meta(std::string_view key) const;
+  void set_meta(std::string_view key, std::string_view value);
+
+  std::filesystem::path folder_;
+  LockFile lock_;
+  Database database_;
+  RunInfo info_;
+};
+
+}  // namespace collegium
