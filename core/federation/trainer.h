@@ -12,16 +12,18 @@
 
 namespace collegium {
 
-// What the coordinator asks of a site in one round. The tables are the [model], [training] and [privacy] tables of the
-// federation's configuration, so that a site can be asked nothing that a configuration file cannot say.
+// What the coordinator asks of a site in one round. The tables are those of the federation's configuration, so that a
+// site can be asked nothing that a configuration file cannot say.
 struct TrainTask {
   std::string run;            // hex of the run's id
   std::uint64_t round = 0;    // first round: 1
   std::uint64_t rounds = 1;   // in the whole run: schedules and the privacy accountant need it
   std::string site;
   std::uint64_t seed = 0;     // of the run; draws are keyed by (seed, round, site, step). Never used for noise that protects.
+  Settings network;
   Settings training;
-  Settings privacy;
+  Settings privacy;     // no keys: no privacy
+  Settings mechanism;   // no keys: none
 };
 
 struct Metric {

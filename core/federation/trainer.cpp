@@ -1,0 +1,7 @@
+#include "federation/trainer.h"
+
+namespace collegium {
+
+Trainer::~Trainer() = default;
+
+}  // namespace collegium
