@@ -100,7 +100,7 @@ using CoordinatorAction =
     std::variant<at_coordinator::Send, at_coordinator::Serve, at_coordinator::Pull, at_coordinator::CancelPull,
                  at_coordinator::OpenAggregate, at_coordinator::Accumulate, at_coordinator::FinishAggregate,
                  at_coordinator::DropAggregate, at_coordinator::PersistRound, at_coordinator::RecordMetrics,
-                 at_coordinator::Finish, LogEventEvent>;
+                 at_coordinator::Finish, LogEvent>;
 
 using CoordinatorActions = std::vector<CoordinatorAction>;
 
