@@ -24,7 +24,7 @@ struct RunInfo {
 };
 
 // What one site gave to one round, or why it gave nothing.
-struct Contribution {
+struct ContributionRow {
   std::string site;
   std::string state;         // accepted, rejected, missing, failed
   std::string reason;        // empty when accepted
@@ -38,7 +38,7 @@ struct Contribution {
   std::optional<double> delta;
 };
 
-struct MetricRecord {
+struct MetricRow {
   std::string site;
   std::string name;          // "dice_wt"
   double value = 0;
@@ -51,7 +51,7 @@ struct Checkpoint {
   std::string hash;
 };
 
-struct RoundRecord {
+struct RoundRow {
   std::uint64_t number = 0;
   std::int64_t attempts = 1;
   std::chrono::system_clock::time_point opened;
@@ -91,9 +91,9 @@ class RunStore {
   std::vector<float> load_checkpoint(const Checkpoint& model, const Layout& layout) const;
 
   // One transaction. Rows of an earlier, abandoned attempt at the same round are replaced.
-  void close_round(const RoundRecord& round, std::span<const Contribution> contributions,
-                   std::span<const MetricRecord> metrics);
-  void abandon_round(const RoundRecord& round, std::span<const Contribution> contributions);
+  void close_round(const RoundRow& round, std::span<const ContributionRow> contributions,
+                   std::span<const MetricRow> metrics);
+  void abandon_round(const RoundRow& round, std::span<const ContributionRow> contributions);
 
   void record_site(const std::string& name, const std::string& public_key, const std::string& state,
                    const std::string& software);
@@ -108,8 +108,8 @@ class RunStore {
 
  private:
   RunStore(std::filesystem::path folder, Database::Mode mode);
-  void write_round(const RoundRecord& round, std::string_view state, std::span<const Contribution> contributions,
-                   std::span<const MetricRecord> metrics);
+  void write_round(const RoundRow& round, std::string_view state, std::span<const ContributionRow> contributions,
+                   std::span<const MetricRow> metrics);
   std::string meta(std::string_view key) const;
   void set_meta(std::string_view key, std::string_view value);
 
