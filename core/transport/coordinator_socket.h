@@ -1,0 +1,58 @@
+#pragma once
+#include <array>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <zmq.hpp>
+
+#include "transport/admission.h"
+#include "transport/keys.h"
+#include "transport/zmq_frames.h"
+#include "wire/message.h"
+
+namespace collegium {
+
+// The coordinator's one port: a ROUTER that only registered sites reach. A message's sender is the
+// name of the key its connection was opened with; what the message itself claims is not looked at.
+// Routes are ZeroMQ's own, and a site's latest one counts, so a site that comes back under its key
+// takes its place again. One thread uses it.
+class CoordinatorSocket {
+ public:
+  struct Options {
+    std::string address;    // "tcp://*:7700"; port 0 takes a free one
+    bool insecure = false;  // no encryption; a site is whoever it says it is, out of the roster
+    std::optional<KeyPair> key;  // required unless insecure
+    Roster roster;
+  };
+  struct Received {
+    std::string site;
+    Message message;
+  };
+  enum class Sent { yes, unreachable, queue_full };
+
+  explicit CoordinatorSocket(
+      Options options);  // throws ConfigError, SystemError (the address is in use)
+
+  std::optional<Received>
+  receive();  // without waiting; what is not a message of ours is dropped and counted
+  Sent send(std::string_view site, const Message& message);
+  void serve_admissions() { admission_.serve(dropped_); }
+  // For zmq_poll: messages, then admissions.
+  std::array<zmq_pollitem_t, 2> poll_items();
+
+  const std::string& address() const { return address_; }  // as bound
+  const DropCounts& dropped() const { return dropped_; }
+  const Roster& roster() const { return options_.roster; }
+
+ private:
+  Options options_;
+  zmq::context_t context_;
+  Admission admission_;
+  zmq::socket_t socket_;
+  std::string address_;
+  std::map<std::string, std::string, std::less<>> routes_;  // name -> ZeroMQ's routing id
+  DropCounts dropped_;
+};
+
+}  // namespace collegium

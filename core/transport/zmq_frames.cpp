@@ -1,0 +1,101 @@
+#include "transport/zmq_frames.h"
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+namespace collegium {
+namespace {
+
+constexpr int kQueue = 64;  // groups; above the credit window of a transfer
+constexpr std::int64_t kLargestFrame = kMaxPayload + 1024;  // room for what CURVE adds
+constexpr int kHeartbeatMs = 5'000;
+constexpr int kSilenceMs = 15'000;  // without a heartbeat the line counts as lost
+constexpr int kHandshakeMs = 10'000;
+constexpr int kLingerMs = 2'000;
+constexpr std::size_t kCopyBelow = 4096;  // smaller payloads are cheaper to copy than to share
+
+void release(void*, void* hint) { delete static_cast<Bytes*>(hint); }
+
+zmq::message_t frame_of(const Bytes& payload) {
+  if (payload.size() < kCopyBelow) return zmq::message_t(payload.view.data(), payload.size());
+  auto held = std::make_unique<Bytes>(payload);
+  zmq::message_t frame(const_cast<std::uint8_t*>(payload.view.data()), payload.size(), release,
+                       held.get());
+  held.release();
+  return frame;
+}
+
+int send_frame(zmq::socket_t& socket, zmq::message_t frame, bool more) {
+  const auto flags =
+      zmq::send_flags::dontwait | (more ? zmq::send_flags::sndmore : zmq::send_flags::none);
+  try {
+    return socket.send(std::move(frame), flags) ? 0 : EAGAIN;
+  } catch (const zmq::error_t& error) {
+    return error.num();
+  }
+}
+
+}  // namespace
+
+void set_bounds(zmq::socket_t& socket) {
+  socket.set(zmq::sockopt::sndhwm, kQueue);
+  socket.set(zmq::sockopt::rcvhwm, kQueue);
+  socket.set(zmq::sockopt::maxmsgsize, kLargestFrame);
+  socket.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
+  socket.set(zmq::sockopt::heartbeat_timeout, kSilenceMs);
+  socket.set(zmq::sockopt::heartbeat_ttl, kSilenceMs);
+  socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
+  socket.set(zmq::sockopt::linger, kLingerMs);
+}
+
+std::optional<RawGroup> receive_group(zmq::socket_t& socket) {
+  RawGroup group;
+  bool more = true;
+  while (more) {
+    zmq::message_t frame;
+    if (!socket.recv(frame, zmq::recv_flags::dontwait)) return std::nullopt;
+    more = frame.more();
+    if (group.frames.size() < RawGroup::kFrames)
+      group.frames.push_back(std::move(frame));
+    else
+      group.too_many = true;
+  }
+  return group;
+}
+
+std::optional<Message> to_message(RawGroup& group, std::size_t first, DropCounts& dropped) {
+  const std::size_t frames = group.frames.size() - first;
+  if (group.too_many || frames < 1 || frames > 2) {
+    ++dropped["wrong number of frames"];
+    return std::nullopt;
+  }
+  Bytes payload;
+  if (frames == 2) {
+    auto held = std::make_shared<zmq::message_t>(std::move(group.frames[first + 1]));
+    payload.view = {static_cast<const std::uint8_t*>(held->data()), held->size()};
+    payload.owner = std::move(held);
+  }
+  const zmq::message_t& head = group.frames[first];
+  auto decoded =
+      decode({static_cast<const std::uint8_t*>(head.data()), head.size()}, std::move(payload));
+  if (auto* message = std::get_if<Message>(&decoded)) return std::move(*message);
+  ++dropped[std::string(name_of(std::get<DecodeError>(decoded)))];
+  return std::nullopt;
+}
+
+int send_message(zmq::socket_t& socket, const std::string* route, const Message& message) {
+  const std::vector<std::uint8_t> head = encode(message);
+  zmq::message_t head_frame(head.data(), head.size());
+  // A refusal can only come for the first frame; ZeroMQ queues the rest of a group it began.
+  if (route) {
+    if (const int refused = send_frame(socket, zmq::message_t(route->data(), route->size()), true))
+      return refused;
+  }
+  const bool has_payload = !message.payload.empty();
+  if (const int refused = send_frame(socket, std::move(head_frame), has_payload)) return refused;
+  return has_payload ? send_frame(socket, frame_of(message.payload), false) : 0;
+}
+
+}  // namespace collegium
