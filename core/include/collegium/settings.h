@@ -11,6 +11,8 @@
 
 namespace collegium {
 
+struct SettingsTable;
+
 // One TOML table, with the position of every key, as configuration files, plugin settings and message bodies are read.
 //
 // Getters check the type and throw ConfigError with file:line:column, expected and found. A getter with a fallback
@@ -35,7 +37,7 @@ class COLLEGIUM_API Settings {
   bool boolean(std::string_view key, bool fallback) const;
   std::int64_t integer(std::string_view key) const;
   std::int64_t integer(std::string_view key, std::int64_t fallback) const;
-  double number(std::string_view key) const;                    // an integer is a number too
+  double number(std::string_view key) const;                    // an integer is a number too; nan and inf are refused
   double number(std::string_view key, double fallback) const;
   std::string text(std::string_view key) const;
   std::string text(std::string_view key, std::string fallback) const;
@@ -45,12 +47,13 @@ class COLLEGIUM_API Settings {
   Settings table(std::string_view key) const;                   // missing: an empty table
   std::vector<Settings> tables(std::string_view key) const;     // [[key]]; missing: empty
 
-  // Range checks with the same error; bounds are inclusive.
+  // Range checks with the same error; bounds are inclusive, so an infinite bound admits that infinity.
   std::int64_t integer_in(std::string_view key, std::int64_t fallback, std::int64_t low, std::int64_t high) const;
   double number_in(std::string_view key, double fallback, double low, double high) const;
   std::string one_of(std::string_view key, std::string fallback, const std::vector<std::string>& allowed) const;
 
   void refuse_unknown() const;   // also inside every sub-table that was handed out
+  void accept_all() const;       // counts every key as known, at every depth: somebody else reads and checks them
   std::string where(std::string_view key) const;   // "federation.toml:12:3", or the table's own position
 
   // Building: for message bodies and for settings that come from Python. Later sets replace earlier ones.
@@ -68,9 +71,10 @@ class COLLEGIUM_API Settings {
   std::string to_toml() const;   // keys in insertion-independent (sorted) order: equal tables give equal bytes
 
  private:
-  struct Table;
-  explicit Settings(std::shared_ptr<Table> table);
-  std::shared_ptr<Table> table_;
+  explicit Settings(std::shared_ptr<SettingsTable> table);
+  SettingsTable& own();   // before a change: makes the table this object's alone
+
+  std::shared_ptr<SettingsTable> table_;
 };
 
 }  // namespace collegium
