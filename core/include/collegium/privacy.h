@@ -24,7 +24,7 @@ struct PrivacyEvent {
   double sampling_rate = 1.0;
   std::int64_t count = 1;
   double epsilon = 0.0;
-  std::string reason;
+  std::string reason = {};
 };
 
 // What a mechanism may know about the round it works in.
