@@ -1,0 +1,155 @@
+"""The ``collegium`` command. Exit codes: 0 done, 1 the run failed or somebody was left out, 2 bad input, 130 stopped."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Federated learning for medical imaging. Start with ./dev demo, or: collegium keys new NAME",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+keys_app = typer.Typer(help="Key pairs: who a site is.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no live table.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@app.command()
+def server(config: Annotated[Path, typer.Argument(help="federation.toml")], quiet: Quiet = False) -> None:
+    """Coordinate a federation: wait for the sites, run the rounds, keep the run's folder.
+
+    A folder that holds this run already is resumed after its last closed round.
+    """
+    from collegium.federation import Federation
+
+    federation = Federation.from_toml(config)
+    table = federation.config["server"]
+    run = federation.serve(
+        table["address"],
+        keys=table["secret"],
+        site_keys=table["site_keys"],
+        folder=federation.config["run"]["folder"],
+        progress=not quiet,
+    )
+    typer.echo(repr(run))
+    _left_out(run)
+    if run.state != "finished":
+        raise typer.Exit(1)
+
+
+@app.command()
+def site(config: Annotated[Path, typer.Argument(help="site.toml")], quiet: Quiet = False) -> None:
+    """Take part with this hospital's data. Connects outwards; nothing listens here."""
+    from collegium._load import core
+    from collegium.execute import execute
+
+    settings = core.load_site(str(config))
+
+    def work(on_event, stop) -> None:
+        core.join(settings, None, on_event, stop)
+
+    execute(work, title=f"site {settings['site']['name']}", rounds=0, progress=not quiet)
+
+
+@app.command()
+def init(
+    config: Annotated[Path, typer.Argument(help="federation.toml")],
+    output: Annotated[Path, typer.Argument(help="The safetensors file to write.")] = Path("initial.safetensors"),
+) -> None:
+    """Write the initial model of a federation, for servers without LibTorch."""
+    from collegium._load import core
+    from collegium.federation import Federation
+
+    federation = Federation.from_toml(config)
+    core.write_initial(federation.config, federation._initial(federation.config), str(output))
+    typer.echo(f"wrote {output}")
+
+
+@keys_app.command("new")
+def keys_new(
+    name: Annotated[str, typer.Argument(help="Whose keys: a site's name, or 'server'.")],
+    folder: Annotated[Path, typer.Option(help="Where the two files go.")] = Path("."),
+) -> None:
+    """Make NAME.secret (stays here, mode 0600) and NAME.public (goes to the other side)."""
+    from collegium._load import core
+
+    secret, public = core.new_keys(name, str(folder))
+    typer.echo(f"{secret}  stays here; whoever has it is {name}\n{public}  send this one to the other side")
+
+
+@app.command()
+def plugins(
+    paths: Annotated[list[Path] | None, typer.Argument(help="Further files or folders.")] = None, json: Json = False
+) -> None:
+    """List aggregators and mechanisms, and why a file was refused."""
+    from collegium import plugins as known
+
+    frame = known.list(paths or ())
+    if json:
+        typer.echo(frame.to_json(orient="records", indent=2))
+    else:
+        typer.echo(frame.to_string(index=False, na_rep=""))
+
+
+@app.command()
+def status(folder: Annotated[Path, typer.Argument(help="The run's folder.")], json: Json = False) -> None:
+    """Who is here, which round, who was left out, how much privacy is spent."""
+    from collegium.run import Run
+
+    run = Run(folder)
+    if json:
+        typer.echo(run.summary())
+        return
+    typer.echo(repr(run))
+    for title, frame in (("sites", run.sites), ("last rounds", run.rounds.tail(5)), ("privacy", run.privacy)):
+        typer.echo(f"\n{title}\n{frame.to_string(index=False, na_rep='–') if not frame.empty else 'none'}")
+    _left_out(run)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="The run's folder.")],
+    output: Annotated[Path | None, typer.Option(help="The page to write.")] = None,
+) -> None:
+    """Write the run's HTML page."""
+    from collegium.run import Run
+
+    typer.echo(Run(folder).report(output))
+
+
+def _left_out(run) -> None:
+    left_out = run.left_out
+    if not left_out.empty:
+        typer.echo(f"\nnot in every round:\n{left_out.to_string(index=False)}")
+
+
+def main() -> None:
+    """Entry point: known errors are one clear message and exit code 2, Ctrl-C is 130."""
+    try:
+        app(standalone_mode=False)
+    except typer.Exit as leave:
+        sys.exit(leave.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        import click
+
+        if isinstance(error, click.exceptions.Abort):
+            sys.exit(130)
+        if isinstance(error, click.ClickException):
+            error.show()
+            sys.exit(error.exit_code)
+        if isinstance(error, (FileNotFoundError, PermissionError)) or type(error).__module__.startswith("collegium"):
+            typer.echo(f"collegium: {error}", err=True)
+            sys.exit(2)
+        raise
+
+
+if __name__ == "__main__":
+    main()
