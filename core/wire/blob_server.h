@@ -21,6 +21,7 @@ class BlobServer {
   void withdraw(std::string_view peer,
                 std::uint64_t round);       // what this peer was offered for this round
   void retire_before(std::uint64_t round);  // everything offered for an earlier round
+  void clear() { blobs_.clear(); }
 
   // The `chunk` message that answers a `fetch`: a slice of the blob, the list of its chunk hashes
   // (offset -1), or a refusal with the reason in the body. Never throws, whatever the fetch says.
