@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "collegium/error.h"
 #include "base/file.h"
+#include "collegium/error.h"
 #include "imaging/nifti.h"
 #include "imaging/nifti_header.h"
 
