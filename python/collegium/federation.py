@@ -1,0 +1,295 @@
+"""Describe a federation once; simulate it here, or serve it to hospitals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from collegium._load import core
+from collegium.datasets import as_core_dataset
+from collegium.errors import ConfigError
+from collegium.execute import execute
+from collegium.losses import DiceLoss
+from collegium.networks import Network
+from collegium.optimizers import SGD, Adam
+from collegium.privacy import DPSGD
+from collegium.run import Run
+
+Plugin = str | tuple[str, Mapping[str, Any]]
+
+
+def _plugin(value: Plugin) -> dict[str, Any]:
+    name, settings = (value, {}) if isinstance(value, str) else value
+    return {"name": name, **settings}
+
+
+class Federation:
+    """A model, how it is trained, how updates are combined and what privacy is promised.
+
+    Parameters
+    ----------
+    model : Network or str
+        A built-in network; a name stands for its defaults. A ``Network`` also gives the initial weights.
+    loss : DiceLoss or str
+        "dice", "dice_bce", "cross_entropy" or "mse"; a ``DiceLoss`` to choose its terms.
+    optimizer : Adam or SGD
+        Local optimizer; Adam's moments restart every round unless told otherwise.
+    batch_size : int
+        Samples a step. Under privacy: the expected number.
+    local_epochs, local_steps : int, optional
+        Work of a site in a round; exactly one. Default: 2 epochs (Li et al. 2019).
+    rounds : int
+        Federated rounds.
+    aggregator : str or (str, settings)
+        How updates are combined: "weighted_mean", or a plugin's.
+    mechanism : str or (str, settings), optional
+        What a site does to a whole update before it leaves: "percentile", "sparse_vector", or a plugin's.
+    privacy : DPSGD, optional
+        Patient-level privacy inside each site.
+    weighting : {"iterations", "subjects", "equal"}
+        Weight of a site's update.
+    trainable : sequence of str, optional
+        Substrings of the parameters that are trained ("norm", "bias", "head"); default: all.
+    min_sites : int, optional
+        Results a round needs to close; default: all sites.
+    round_deadline : float
+        Seconds a round may take.
+    evaluate_every : int
+        Rounds between evaluations on the sites' own validation subjects; 0: never.
+    seed : int
+        Of everything reproducible. Noise that protects people has no seed.
+    training : mapping, optional
+        Further keys of the ``[training]`` table: crop, flip, validation, lr_schedule, ... (docs/configuration.md).
+    plugins : sequence of path
+        Plugin files or folders.
+    name : str
+        Shown in tables, logs and the report.
+
+    Examples
+    --------
+    >>> federation = Federation(model="linear", loss="mse", optimizer=SGD(lr=0.1), rounds=3)
+    >>> federation.config["federation"]["rounds"]
+    3
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Network | str = "segresnet",
+        loss: DiceLoss | str = "dice",
+        optimizer: Adam | SGD | None = None,
+        batch_size: int = 1,
+        local_epochs: int | None = None,
+        local_steps: int | None = None,
+        rounds: int = 20,
+        aggregator: Plugin = "weighted_mean",
+        mechanism: Plugin | None = None,
+        privacy: DPSGD | None = None,
+        weighting: Literal["iterations", "subjects", "equal"] = "iterations",
+        trainable: Sequence[str] = (),
+        min_sites: int | None = None,
+        round_deadline: float = 3600.0,
+        evaluate_every: int = 1,
+        seed: int = 1,
+        training: Mapping[str, Any] | None = None,
+        plugins: Sequence[str | Path] = (),
+        name: str = "federation",
+    ) -> None:
+        if local_epochs is None and local_steps is None:
+            local_epochs = 2
+        network = dict(model.settings) if isinstance(model, Network) else {"name": model}
+        if trainable:
+            network["trainable"] = list(trainable)
+        table: dict[str, Any] = {
+            **(optimizer or Adam()).settings(),
+            "batch_size": batch_size,
+            "weighting": weighting,
+            "loss": {"name": loss} if isinstance(loss, str) else loss.settings(),
+            **(training or {}),
+        }
+        if local_epochs is not None:
+            table["local_epochs"] = local_epochs
+        if local_steps is not None:
+            table["local_steps"] = local_steps
+        self._model = model if isinstance(model, Network) else None
+        self.config: dict[str, Any] = {
+            "federation": {
+                "name": name,
+                "rounds": rounds,
+                "round_deadline": float(round_deadline),
+                "evaluate_every": evaluate_every,
+                "seed": seed,
+            },
+            "network": network,
+            "training": table,
+            "aggregator": _plugin(aggregator),
+        }
+        if min_sites is not None:
+            self.config["federation"]["min_sites"] = min_sites
+        if mechanism is not None:
+            self.config["mechanism"] = _plugin(mechanism)
+        if privacy is not None:
+            self.config["privacy"] = privacy.settings()
+        if plugins:
+            self.config["plugins"] = {"paths": [str(Path(p).resolve()) for p in plugins]}
+        core.check_federation(self.config)   # a mistake is refused here, not when sites are waiting
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> Federation:
+        """The federation of a configuration file."""
+        federation = cls.__new__(cls)
+        federation._model = None
+        federation.config = core.load_federation(str(path))
+        return federation
+
+    def to_toml(self) -> str:
+        """The configuration as a file's text: ``collegium server`` takes it."""
+        return core.to_toml(self.config)
+
+    def simulate(
+        self,
+        sites: Mapping[str, Any],
+        *,
+        folder: str | Path | None = None,
+        threads: int | None = None,
+        progress: bool = True,
+    ) -> Run:
+        """Run the federation in this process, on all cores, over the same state machines as the real thing.
+
+        Parameters
+        ----------
+        sites : mapping
+            Site name to data set: a ``FolderDataset``, a pair of arrays ``(inputs, targets)`` whose first axis counts
+            samples (NumPy or torch, shared without copying), or anything indexable that yields such pairs.
+        folder : path, optional
+            Where the run is kept; default ``runs/NAME``, numbered when it is taken.
+        threads : int, optional
+            Sites that train at the same time; default: the number of cores.
+        progress : bool
+            Show a live table.
+
+        Returns
+        -------
+        Run
+        """
+        config = self._with_sites(list(sites))
+        target = _free_folder(Path(folder) if folder else Path("runs") / config["federation"]["name"], named=folder is not None)
+        config["run"] = {"folder": str(target.resolve())}
+        data = {name: as_core_dataset(name, value) for name, value in sites.items()}
+        initial = self._initial(config)
+
+        def work(on_event: Any, stop: Any) -> None:
+            core.simulate(config, data, initial, threads or 0, on_event, stop)
+
+        execute(work, title=config["federation"]["name"], rounds=config["federation"]["rounds"], progress=progress)
+        return Run(target)
+
+    def serve(
+        self,
+        address: str = "tcp://*:7700",
+        *,
+        keys: str | Path = "keys/server.secret",
+        site_keys: str | Path = "keys/sites",
+        sites: Sequence[str] | None = None,
+        folder: str | Path | None = None,
+        progress: bool = True,
+    ) -> Run:
+        """Wait for hospitals at ``address``, run the federation with them, and return the run.
+
+        Parameters
+        ----------
+        address : str
+            Where to listen, e.g. ``tcp://*:7700``.
+        keys : path
+            The server's secret key file (``collegium keys new server``); ``.secret`` may be left out.
+        site_keys : path
+            Folder with one ``NAME.public`` for each site.
+        sites : sequence of str, optional
+            Names of the sites; default: those of the configuration, or every key in ``site_keys``.
+        folder : path, optional
+            Where the run is kept; a folder that holds this run already is resumed.
+        progress : bool
+            Show a live table.
+        """
+        secret = Path(keys)
+        if secret.suffix != ".secret":
+            secret = secret.with_name(secret.name + ".secret")
+        names = list(sites or self.config["federation"].get("sites", ())) or sorted(
+            p.stem for p in Path(site_keys).glob("*.public")
+        )
+        config = self._with_sites(names)
+        target = Path(folder) if folder else Path("runs") / config["federation"]["name"]
+        config["run"] = {"folder": str(target.resolve())}
+        config["server"] = {
+            **config.get("server", {}),
+            "address": address,
+            "secret": str(secret.resolve()),
+            "site_keys": str(Path(site_keys).resolve()),
+        }
+        target.mkdir(parents=True, exist_ok=True)
+        if "initial" not in config["network"]:
+            initial = target / "initial.safetensors"
+            if not initial.exists():
+                core.write_initial(config, self._initial(config), str(initial))
+            config["network"]["initial"] = str(initial.resolve())
+
+        def work(on_event: Any, stop: Any) -> None:
+            core.serve(config, on_event, stop)
+
+        execute(work, title=config["federation"]["name"], rounds=config["federation"]["rounds"], progress=progress)
+        return Run(target)
+
+    def _with_sites(self, names: list[str]) -> dict[str, Any]:
+        if not names:
+            raise ConfigError("no sites: expected at least one site name")
+        config = {key: dict(value) for key, value in self.config.items()}
+        config["federation"]["sites"] = names
+        return config
+
+    def _initial(self, config: dict[str, Any]) -> Any:
+        """The network whose weights the run starts from, as the core's object; seeded when none was given."""
+        if self._model is not None:
+            return self._model._core
+        settings = {k: v for k, v in config["network"].items() if k not in ("initial", "trainable")}
+        network = core.Network(settings, config["federation"].get("seed", 1))
+        if config["network"].get("initial"):
+            network.load(config["network"]["initial"])
+        return network
+
+    def __repr__(self) -> str:
+        table = self.config
+        private = "privacy" in table
+        return (
+            f"<Federation {table['federation']['name']!r}: {table['network']['name']}, {table['federation']['rounds']} rounds, "
+            f"{table['aggregator']['name']}, {'patient-level privacy' if private else 'no privacy'}>"
+        )
+
+
+def resume(folder: str | Path, *, progress: bool = True) -> Run:
+    """Go on with a served run after its last closed round."""
+    run = Run(folder)
+    federation = Federation.__new__(Federation)
+    federation._model = None
+    federation.config = run.config
+    if run.meta.get("simulation") == "1":
+        raise ConfigError(
+            f"{run.folder} is a simulation: its data sets are not in the folder; call simulate() with folder={str(folder)!r} again"
+        )
+    server = federation.config["server"]
+    return federation.serve(
+        server["address"], keys=server["secret"], site_keys=server["site_keys"], folder=folder, progress=progress
+    )
+
+
+def _free_folder(folder: Path, *, named: bool) -> Path:
+    """The folder itself when it was named or is free, otherwise the first free ``NAME-2``, ``NAME-3``, ..."""
+    if named or not (folder / "run.db").exists():
+        return folder
+    number = 2
+    while (folder.with_name(f"{folder.name}-{number}") / "run.db").exists():
+        number += 1
+    return folder.with_name(f"{folder.name}-{number}")
+
+
+__all__ = ["Federation", "resume"]

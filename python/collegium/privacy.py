@@ -1,0 +1,84 @@
+"""Planning privacy: what a setting costs, and which noise a target needs. Computed in C++."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from collegium._load import core
+
+
+@dataclass(frozen=True, kw_only=True)
+class DPSGD:
+    """Patient-level privacy inside each site: per-patient clipping and Gaussian noise (Abadi et al. 2016).
+
+    Neighbouring data sets differ by adding or removing one patient. Batches are Poisson samples; an over-full batch is
+    accumulated, never cut.
+
+    Parameters
+    ----------
+    clip : float
+        Largest L2 norm of one patient's gradient.
+    epsilon : float, optional
+        Target for the whole run; the noise is calibrated to meet it. Exactly one of epsilon and noise_multiplier.
+    noise_multiplier : float, optional
+        Standard deviation of the noise on the sum of a batch, divided by ``clip``.
+    delta : float
+        Probability mass the guarantee leaves out; it has to be well below one over the number of patients.
+    """
+
+    clip: float = 1.0
+    epsilon: float | None = None
+    noise_multiplier: float | None = None
+    delta: float = 1e-3
+
+    def settings(self) -> dict[str, Any]:
+        """Keys of the ``[privacy]`` table."""
+        table: dict[str, Any] = {"unit": "patient", "clip": float(self.clip), "delta": float(self.delta)}
+        if self.epsilon is not None:
+            table["epsilon"] = float(self.epsilon)
+        if self.noise_multiplier is not None:
+            table["noise_multiplier"] = float(self.noise_multiplier)
+        return table
+
+
+def epsilon(*, noise_multiplier: float, sampling_rate: float, steps: int, delta: float) -> float:
+    """Epsilon of ``steps`` Poisson-sampled Gaussian steps.
+
+    Renyi accounting at integer and fractional orders (Mironov, Talwar and Zhang 2019) with the conversion of Canonne,
+    Kamath and Steinke 2020, Prop. 12; without sampling the exact Gaussian (Balle and Wang 2018).
+
+    Parameters
+    ----------
+    noise_multiplier : float
+        Standard deviation of the noise divided by the clipping norm.
+    sampling_rate : float
+        Probability in [0, 1] with which each patient is in a batch.
+    steps : int
+        Number of optimizer steps over the whole run.
+    delta : float
+        In (0, 1).
+
+    Returns
+    -------
+    float
+        Never below the true value; ``inf`` where there is no guarantee.
+
+    Examples
+    --------
+    >>> round(epsilon(noise_multiplier=4.0, sampling_rate=0.01, steps=10_000, delta=1e-5), 2)
+    1.04
+    """
+    return core.privacy.epsilon(
+        noise_multiplier=noise_multiplier, sampling_rate=sampling_rate, steps=steps, delta=delta
+    )
+
+
+def calibrate(*, epsilon: float, delta: float, sampling_rate: float, steps: int) -> float:
+    """Smallest noise multiplier whose epsilon does not exceed the target; rounded up, never down."""
+    return core.privacy.calibrate(
+        epsilon=epsilon, delta=delta, sampling_rate=sampling_rate, steps=steps
+    )
+
+
+__all__ = ["DPSGD", "calibrate", "epsilon"]

@@ -1,0 +1,176 @@
+"""What a run left behind, read from its folder: history, privacy, model, plots and the report."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from collegium.networks import Network
+
+
+class Run:
+    """A finished, stopped or still running federation, as its folder tells it.
+
+    Everything is read from ``run.db`` (SQLite) and the checkpoints beside it; nothing is kept in memory that the
+    folder does not hold, so a run of yesterday is opened the same way: ``cg.Run("runs/brain")``.
+
+    Parameters
+    ----------
+    folder : path
+        The folder named in ``[run]``, or given to ``simulate`` or ``serve``.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        self.database = self.folder / "run.db"
+        if not self.database.exists():
+            raise FileNotFoundError(
+                f"{self.folder} holds no run: run.db is missing. Give the folder of [run] in federation.toml"
+            )
+
+    def _rows(self, statement: str) -> list[sqlite3.Row]:
+        connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
+        try:
+            connection.row_factory = sqlite3.Row
+            return connection.execute(statement).fetchall()
+        finally:
+            connection.close()
+
+    def _frame(self, statement: str) -> pd.DataFrame:
+        import pandas as pd
+
+        rows = self._rows(statement)
+        return pd.DataFrame([dict(row) for row in rows], columns=rows[0].keys() if rows else None)
+
+    @property
+    def meta(self) -> dict[str, str]:
+        """Name, state, reason, configuration and layout of the run."""
+        return {row["key"]: row["value"] for row in self._rows("SELECT key, value FROM meta")}
+
+    @property
+    def state(self) -> str:
+        """``running``, ``finished``, ``stopped`` or ``failed``."""
+        return self.meta.get("state", "unknown")
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """A row a round and site: weight, steps, loss, seconds, bytes, epsilon, metrics, and who was left out and why."""
+        frame = self._frame("SELECT * FROM contribution ORDER BY round, site")
+        metrics = self._frame("SELECT round, site, name, value FROM metric")
+        if frame.empty or metrics.empty:
+            return frame
+        wide = metrics.pivot(index=["round", "site"], columns="name", values="value").reset_index()
+        return frame.merge(wide, on=["round", "site"], how="left")
+
+    @property
+    def rounds(self) -> pd.DataFrame:
+        """A row a round: state, attempts, seconds, bytes in and out, checkpoint."""
+        return self._frame("SELECT * FROM round ORDER BY number")
+
+    @property
+    def events(self) -> pd.DataFrame:
+        """What happened, in order: who came, who left, what was refused and why."""
+        return self._frame("SELECT * FROM event ORDER BY seq")
+
+    @property
+    def sites(self) -> pd.DataFrame:
+        """A row a site: state and when it was first and last seen."""
+        return self._frame("SELECT * FROM site ORDER BY name")
+
+    @property
+    def left_out(self) -> pd.DataFrame:
+        """The contributions that did not count, with the reason. Empty when everybody was in every round."""
+        return self._frame(
+            "SELECT round, site, state, reason FROM contribution WHERE state <> 'accepted' ORDER BY round, site"
+        )
+
+    @property
+    def privacy(self) -> pd.DataFrame:
+        """Epsilon spent by each site, with delta and what the number means."""
+        frame = self._frame(
+            "SELECT site, MAX(epsilon) AS epsilon, MAX(delta) AS delta FROM contribution GROUP BY site ORDER BY site"
+        )
+        settings = self.config.get("privacy", {})
+        frame["unit"] = settings.get("unit", "patient") if settings else "none"
+        frame["mechanism"] = "DP-SGD, Poisson sampling" if settings else "no privacy"
+        frame["neighbours"] = "one patient added or removed" if settings else ""
+        frame["accountant"] = "RDP" if settings else ""
+        return frame
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The configuration the run was started with."""
+        from collegium._load import core
+
+        return core.parse_toml(self.meta.get("config", ""), "the run's configuration")
+
+    @property
+    def model_path(self) -> Path:
+        """The newest model: the final one, or the checkpoint of the last closed round."""
+        final = self.folder / "model.safetensors"
+        if final.exists():
+            return final
+        rows = self._rows(
+            "SELECT model FROM round WHERE state = 'closed' ORDER BY number DESC LIMIT 1"
+        )
+        if not rows:
+            raise FileNotFoundError(f"{self.folder}: no round has closed yet, so there is no model")
+        return self.folder / rows[0]["model"]
+
+    @property
+    def model(self) -> Network:
+        """The newest model as a network with ``state_dict()`` and a call."""
+        from collegium import networks
+
+        return networks.load(self.config["network"], self.model_path)
+
+    def plot(self) -> Figure:
+        """Loss, metrics and epsilon by round."""
+        from collegium.plots import plot_run
+
+        return plot_run(self)
+
+    def report(self, path: str | Path | None = None, **extra: Any) -> Path:
+        """Write one self-contained HTML page and return its path (default: ``report.html`` in the run's folder)."""
+        from collegium.report import write_report
+
+        return write_report(self, Path(path) if path else self.folder / "report.html", **extra)
+
+    def __iter__(self) -> Any:
+        """Rounds that have closed, oldest first."""
+        return iter(self.rounds.to_dict("records"))
+
+    def __repr__(self) -> str:
+        closed = self._rows("SELECT COUNT(*) AS n FROM round WHERE state = 'closed'")[0]["n"]
+        meta = self.meta
+        return f"<Run {meta.get('name', '')!r}: {meta.get('state')}, {closed} rounds closed, in {self.folder}>"
+
+    def _repr_html_(self) -> str:
+        left_out = self.left_out
+        note = "" if left_out.empty else f"<p>{len(left_out)} contributions did not count: see <code>run.left_out</code></p>"
+        return f"<b>{self!r}</b>".replace("<Run", "&lt;Run") + self.rounds.tail(5).to_html(index=False) + note
+
+    def summary(self) -> str:
+        """The run's facts as JSON, for machines."""
+        meta = self.meta
+        rows = self.rounds.to_dict("records")
+        return json.dumps(
+            {
+                "name": meta.get("name"),
+                "state": meta.get("state"),
+                "reason": meta.get("reason"),
+                "rounds_closed": sum(row["state"] == "closed" for row in rows),
+                "sites": self.sites.to_dict("records"),
+                "left_out": self.left_out.to_dict("records"),
+                "privacy": self.privacy.to_dict("records"),
+            },
+            indent=2,
+            default=str,
+        )

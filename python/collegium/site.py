@@ -1,0 +1,82 @@
+"""A hospital's side, from Python: the same machine as ``collegium-site``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from collegium._load import core
+from collegium.datasets import as_core_dataset
+from collegium.execute import execute
+
+
+class Site:
+    """One site: its keys, its data, what it insists on.
+
+    Parameters
+    ----------
+    name : str
+        The name its key is registered under.
+    data : data set
+        As for ``Federation.simulate``: a ``FolderDataset``, arrays, or anything indexable.
+    keys : path
+        The site's secret key file (``collegium keys new NAME``).
+    server_key : path
+        The coordinator's public key file.
+    state : path
+        Folder of the site's ledger, log and outbox; it has to live as long as the data set.
+    policy : dict, optional
+        The ``[policy]`` table: ``privacy``, ``models``, ``max_rounds``.
+    n_public : int, optional
+        The number of patients that may be known; required under privacy.
+    threads : int
+        Threads of one training step.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        data: Any,
+        *,
+        keys: str | Path,
+        server_key: str | Path = "server.public",
+        state: str | Path | None = None,
+        policy: dict[str, Any] | None = None,
+        n_public: int | None = None,
+        threads: int = 1,
+    ) -> None:
+        self.name = name
+        self._data = as_core_dataset(name, data)
+        self.config: dict[str, Any] = {
+            "site": {
+                "name": name,
+                "secret": str(Path(keys).resolve()),
+                "server_key": str(Path(server_key).resolve()),
+                "state": str(Path(state or f"{name}-state").resolve()),
+            },
+            "policy": policy or {},
+            "resources": {"threads": threads},
+        }
+        if n_public is not None:
+            self.config["data"] = {"n_public": n_public}
+
+    def join(self, address: str, *, progress: bool = True) -> None:
+        """Connect to the coordinator at ``address`` and work until the run has ended.
+
+        Raises
+        ------
+        CollegiumError
+            When the coordinator refuses this site, with its reason.
+        """
+        self.config["site"]["server"] = address
+
+        def work(on_event: Any, stop: Any) -> None:
+            core.join(self.config, self._data, on_event, stop)
+
+        execute(work, title=f"site {self.name}", rounds=0, progress=progress)
+
+    def __repr__(self) -> str:
+        return f"<Site {self.name!r}>"
+
+
+__all__ = ["Site"]
