@@ -16,12 +16,12 @@ struct PluginListing {
     std::string kind;   // "aggregator" or "mechanism"
     std::string name;
   };
-  std::string name;
-  std::string version;
-  std::string file;             // canonical path, or "built in"
-  std::string hash;             // BLAKE2b-256 of the file in hex; empty for the built-ins
-  std::vector<Offer> offers;
-  std::string refused_reason;   // empty: loaded
+  std::string name = {};
+  std::string version = {};
+  std::string file = {};             // canonical path, or "built in"
+  std::string hash = {};             // BLAKE2b-256 of the file in hex; empty for the built-ins
+  std::vector<Offer> offers = {};
+  std::string refused_reason = {};   // empty: loaded
 };
 
 // Aggregators and mechanisms by name, from the core and from plugins alike. A name is taken once, whatever its kind.
