@@ -10,6 +10,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from collegium.datasets import write_brain_sites
+from collegium.datasets._brain import anatomy, scanner, subject, tumour
 
 SMALL = {"seed": 7, "subjects": 2, "held_out": 1, "jobs": 1}
 
@@ -122,6 +123,20 @@ def test_every_patient_has_a_tumour_inside_the_brain(made):
         brain = np.any([voxels(root, fact, n) > 0 for n in ("flair", "t1", "t1ce", "t2")], axis=0)
         assert tumour.sum() > 4
         assert np.all(brain[tumour])
+
+
+@pytest.mark.parametrize("grade", ["HGG", "LGG"])
+def test_tissues_of_a_voxel_add_up_to_one(grade):
+    rng, grid = np.random.default_rng(3), subject.SIZES["demo"]
+    where = anatomy.new_head(rng, grid)
+    lesion = tumour.draw_lesion(rng, grade)
+    tissue = anatomy.tissue_at(tumour.displaced(lesion, where), grid.voxel_mm)
+    parts = scanner.composition(tissue, tumour.grow(rng, lesion, grid, where, tissue))
+    assert parts.min() > -1e-5
+    # Where the template is empty inside the brain mask a voxel is dark, never brighter than full.
+    total = parts.sum(0)[tissue.brain]
+    assert total.max() < 1 + 1e-5
+    assert np.mean(total > 1 - 1e-5) > 0.99
 
 
 def test_enhancing_tumour_is_bright_after_contrast(made):

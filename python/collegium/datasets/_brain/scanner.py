@@ -85,6 +85,13 @@ def draw_protocol(rng: np.random.Generator, family: str, shift: float) -> Protoc
     )  # fmt: skip
 
 
+def composition(tissue: Tissue, growth: Growth) -> Volume:
+    """Fraction of each of ``TISSUES`` in every voxel; they add up to 1 inside the brain."""
+    healthy = 1 - growth.core - growth.oedema
+    normal = [healthy * v for v in (tissue.csf, tissue.grey, tissue.white)]
+    return np.stack([*normal, growth.oedema, growth.necrosis, growth.enhancing, growth.solid])
+
+
 def acquire(
     rng: np.random.Generator, protocol: Protocol, grid: Grid, tissue: Tissue, growth: Growth
 ) -> dict[str, np.ndarray]:
@@ -96,11 +103,7 @@ def acquire(
     hyperintense = _speckle(rng, grid, 7.0, 1.7) * tissue.white * (1 - growth.core)
     vessels = _speckle(rng, grid, 6.0, 2.0) * (tissue.grey + 0.6 * tissue.csf) * (1 - growth.core)
     fine = 0.035 * random_field(rng, grid, 5.0) + 0.05 * (tissue.detail - 0.5) * (1 - tissue.csf)
-    healthy = (1 - growth.core) * (1 - growth.oedema)
-    fractions = np.stack(
-        [*(healthy * v for v in (tissue.csf, tissue.grey, tissue.white)),
-         growth.oedema, growth.necrosis, growth.enhancing, growth.solid]
-    )  # fmt: skip
+    fractions = composition(tissue, growth)
     fractions[3:] *= 1 + 0.09 * growth.texture
     images = {}
     for name in SEQUENCES:
