@@ -26,13 +26,14 @@ COLLEGIUM_HOST_DEVICE double unit_interval(std::uint64_t x) { return (to_double(
 // The nearest integer, ties to even, for |x| < 2^51.
 COLLEGIUM_HOST_DEVICE double nearest_small(double x) { return (x + 0x1.8p52) - 0x1.8p52; }
 
-// -log(u) for a normal number u in (0, 1].
-COLLEGIUM_HOST_DEVICE double minus_log(double u) {
+// -log((x + 1) / 2^64).
+COLLEGIUM_HOST_DEVICE double minus_log(std::uint64_t x) {
+  const double u = unit_interval(x);
   // u = 2^k m with m in [sqrt(1/2), sqrt(2)).
   const std::uint64_t shifted = bits_of(u) + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
   const double k = from_bits(0x4330000000000000u | shifted >> 52) - (0x1p52 + 1023.0);
   const double m = from_bits((shifted & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu);
-  const double f = m - 1.0;
+  const double f = k == 0.0 ? to_double(~x) * -0x1p-64 : m - 1.0;   // near 1 u itself has lost the last bits of x
   const double s = f / (2.0 + f);
   const double z = s * s;
   const double w = z * z;
@@ -64,7 +65,7 @@ COLLEGIUM_HOST_DEVICE NormalPair turn(double t) {
 
 // Two independent normals from 128 random bits; |value| <= 9.42.
 COLLEGIUM_HOST_DEVICE NormalPair box_muller(std::uint64_t radius_bits, std::uint64_t angle_bits) {
-  const double radius = ::sqrt(2.0 * minus_log(unit_interval(radius_bits)));
+  const double radius = ::sqrt(2.0 * minus_log(radius_bits));
   const NormalPair direction = turn(to_double(angle_bits) * 0x1p-64);
   return {radius * direction.first, radius * direction.second};
 }

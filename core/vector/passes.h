@@ -1,30 +1,50 @@
 #pragma once
-#include <array>
 #include <cstdint>
+#include <span>
 
+#include "vector/chacha20.h"
 #include "vector/device.h"
 
 namespace collegium {
 
-// The passes of collegium/vector_ops.h over views on any device; views of one call lie on one device. Throw
-// std::invalid_argument for unequal sizes or devices, SystemError when the device refuses. The norm and every
-// element-wise result has the same bits on every device.
+// The passes of collegium/vector_ops.h over views on any device; the views of one call have one size and one device
+// (std::invalid_argument otherwise). SystemError when the device refuses. Every result has the same bits everywhere.
 double l2_norm(VectorView x);
+double dot(VectorView x, VectorView y);
 bool all_finite(VectorView x);
+void fill_zero(VectorView x);
 void scale(VectorView x, double factor);
 void add_scaled(VectorView sum, double factor, VectorView x);
-double clip_to_norm(VectorView x, double bound);
 
-// The state a ChaCha20 keystream (RFC 8439) is made from: word i of the stream is word i % 16 of block i / 16.
-struct NoiseWords {
-  std::array<std::uint32_t, 8> key;
-  std::array<std::uint32_t, 3> nonce;
-  std::uint32_t first_block;
-};
+// The passes on the CPU; sizes are the caller's business. add_grid_noise takes 4 words for every 2 values begun.
+namespace cpu {
+double dot(const float* x, const float* y, std::size_t size);
+bool all_finite(const float* x, std::size_t size);
+void scale(float* x, std::size_t size, double factor);
+void add_scaled(float* sum, double factor, const float* x, std::size_t size);
+void add_scaled(double* sum, double factor, const float* x, std::size_t size);
+void subtract(const float* a, const float* b, float* out, std::size_t size);
+void add_grid_noise(float* x, std::size_t size, double sigma, const std::uint32_t* words);
+}  // namespace cpu
 
-// The kernel behind add_gaussian_noise(): values 2p and 2p+1 are noised by words 4p..4p+3 after first_block.
-// `keystream(first_block, blocks, out)` is how the CPU gets words faster than one block at a time.
-void add_grid_noise_cuda(VectorView x, double sigma, const NoiseWords& words);
-void add_grid_noise_cpu(std::span<float> x, double sigma, std::span<const std::uint32_t> words);
+// The passes on a GPU: cuda.cu, or no_cuda.cpp where the build had no nvcc; then every call but status() throws.
+namespace cuda {
+std::string status();   // "" if a GPU can be used
+int count();
+float* allocate(std::size_t size, int device);
+void release(float* data, int device) noexcept;
+void copy_in(const VectorView& to, const float* from);
+void copy_out(float* to, const VectorView& from);
+double dot(const VectorView& x, const VectorView& y);
+bool all_finite(const VectorView& x);
+void fill_zero(const VectorView& x);
+void scale(const VectorView& x, double factor);
+void add_scaled(const VectorView& sum, double factor, const VectorView& x);
+// Values 8b to 8b+7 are noised by the words of block first_block + b.
+void add_grid_noise(const VectorView& x, double sigma, const NoiseWords& words);
+}  // namespace cuda
+
+// Folds the chunks' sums by pairs, in place: the same tree for every device and number of threads.
+double fold_chunks(std::span<double> sums);
 
 }  // namespace collegium
