@@ -12,49 +12,53 @@
 
 namespace collegium {
 
-// What became of one cohort member in one round. Every member of every round has one: nobody is dropped in silence.
+// What became of one cohort member in one round. Every member of every round has one: nobody is
+// dropped in silence.
 struct Contribution {
   enum class State : std::uint8_t {
-    accepted,   // it counts in the model
-    rejected,   // it came and does not count
-    missing,    // it did not come: the site was away, was lost or was too slow
-    failed      // the site said that it could not
+    accepted,  // it counts in the model
+    rejected,  // it came and does not count
+    missing,   // it did not come: the site was away, was lost or was too slow
+    failed     // the site said that it could not
   };
   std::string site;
   State state = State::missing;
-  std::string code;       // of a refusal or failure: "norm_too_large", "policy", "deadline"; empty when accepted
-  std::string reason;     // the same for people; empty when accepted
+  std::string
+      code;  // of a refusal or failure: "norm_too_large", "policy", "deadline"; empty when accepted
+  std::string reason;  // the same for people; empty when accepted
   double weight = 0;
   std::int64_t steps = 0;
-  std::optional<double> loss;        // absent: withheld, or no result
-  std::vector<Metric> metrics;       // of the model that this round's task handed out, so of RoundRecord::round - 1
+  std::optional<double> loss;  // absent: withheld, or no result
+  std::vector<Metric>
+      metrics;  // of the model that this round's task handed out, so of RoundRecord::round - 1
   std::string note;
-  double seconds = 0;                // from task to announcement
-  std::uint64_t bytes = 0;           // of the update
+  double seconds = 0;       // from task to announcement
+  std::uint64_t bytes = 0;  // of the update
   std::optional<BlobId> update;
-  std::optional<double> epsilon;     // spent by the site's data set so far, as the site says
+  std::optional<double> epsilon;  // spent by the site's data set so far, as the site says
   std::optional<double> delta;
 };
 std::string_view name_of(Contribution::State state);
 
 // One round as it is written down: closed, or abandoned with the reason.
 struct RoundRecord {
-  std::uint64_t round = 0;      // first: 1
-  std::uint64_t attempt = 1;    // of those since the coordinator started
+  std::uint64_t round = 0;    // first: 1
+  std::uint64_t attempt = 1;  // of those since the coordinator started
   bool closed = false;
-  std::string reason;           // why it was abandoned
-  double opened = 0, ended = 0;   // seconds since the Unix epoch
+  std::string reason;            // why it was abandoned
+  double opened = 0, ended = 0;  // seconds since the Unix epoch
   std::uint64_t bytes_in = 0, bytes_out = 0;
-  std::vector<Contribution> contributions;   // in cohort order
+  std::vector<Contribution> contributions;  // in cohort order
 };
 
-// A finished piece of local work as the outbox keeps it: sent again after a restart, never computed again.
+// A finished piece of local work as the outbox keeps it: sent again after a restart, never computed
+// again.
 struct StoredResult {
   RunId run{};
   std::uint64_t round = 0;
-  std::uint64_t attempt = 1;          // of the charge: see at_site::Reserve
-  Digest model{};                     // the model it was trained on
-  Settings body;                      // of the `result` message, as it may be shown
+  std::uint64_t attempt = 1;  // of the charge: see at_site::Reserve
+  Digest model{};             // the model it was trained on
+  Settings body;              // of the `result` message, as it may be shown
   std::shared_ptr<const Blob> update;
 };
 

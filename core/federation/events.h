@@ -13,28 +13,36 @@
 #include "wire/blob.h"
 #include "wire/message.h"
 
-// What the drivers tell the state machines (events) and what the machines ask of the drivers (actions).
+// What the drivers tell the state machines (events) and what the machines ask of the drivers
+// (actions).
 //
-// The machines are pure: no input, output, clock or thread. A driver calls handle(event) from one thread, carries out
-// the actions in the order given, and feeds what comes of them back as events. Time is part of the events: seconds
-// since the Unix epoch by a clock that never runs backwards (a steady clock anchored once at the start). A driver
-// sends Tick at next_tick() at the latest, and a Tick before other events whenever time has passed.
+// The machines are pure: no input, output, clock or thread. A driver calls handle(event) from one
+// thread, carries out the actions in the order given, and feeds what comes of them back as events.
+// Time is part of the events: seconds since the Unix epoch by a clock that never runs backwards (a
+// steady clock anchored once at the start). A driver sends Tick at next_tick() at the latest, and a
+// Tick before other events whenever time has passed.
 //
-// Work that is asked for and is no longer wanted may still be reported: every report names what it belongs to (round
-// and attempt, blob, job), and the machines ignore what they do not wait for.
+// Work that is asked for and is no longer wanted may still be reported: every report names what it
+// belongs to (round and attempt, blob, job), and the machines ignore what they do not wait for.
 namespace collegium {
 
 using SharedBlob = std::shared_ptr<const Blob>;
 
-struct Started { double now = 0; };
-struct Tick { double now = 0; };
-struct StopRequested { std::string reason; };   // Ctrl-C, run.stop(): end cleanly, tell the peers
+struct Started {
+  double now = 0;
+};
+struct Tick {
+  double now = 0;
+};
+struct StopRequested {
+  std::string reason;
+};  // Ctrl-C, run.stop(): end cleanly, tell the peers
 
 // A line for the run's history and for people: action of both machines.
 struct LogEvent {
   enum class Level : std::uint8_t { info, warning, error };
   Level level = Level::info;
-  std::string site;   // empty: not about one site
+  std::string site;  // empty: not about one site
   std::string text;
 };
 std::string_view name_of(LogEvent::Level level);
@@ -46,119 +54,269 @@ std::string_view name_of(Outcome outcome);
 namespace at_coordinator {
 
 // ---- events
-struct MessageFrom { std::string site; Message message; };   // the authenticated name, never what the message says
-struct PeerLost { std::string site; std::string reason; };   // the transport saw the connection end
-struct PullProgress { std::string site; std::uint64_t received = 0; };   // bytes so far; keeps a slow pull alive
-struct PullDone { std::string site; BlobId blob; Bytes bytes; };         // verified against its id
-struct PullFailed { std::string site; BlobId blob; bool corrupted = false; std::string reason; };
-struct Served { std::string site; std::uint64_t bytes = 0; };            // since the last report; only for the figures
-struct Accumulated {                                                     // one Accumulate is done
+struct MessageFrom {
+  std::string site;
+  Message message;
+};  // the authenticated name, never what the message says
+struct PeerLost {
+  std::string site;
+  std::string reason;
+};  // the transport saw the connection end
+struct PullProgress {
+  std::string site;
+  std::uint64_t received = 0;
+};  // bytes so far; keeps a slow pull alive
+struct PullDone {
+  std::string site;
+  BlobId blob;
+  Bytes bytes;
+};  // verified against its id
+struct PullFailed {
+  std::string site;
+  BlobId blob;
+  bool corrupted = false;
+  std::string reason;
+};
+struct Served {
+  std::string site;
+  std::uint64_t bytes = 0;
+};                    // since the last report; only for the figures
+struct Accumulated {  // one Accumulate is done
   std::uint64_t round = 0, attempt = 0;
   std::string site;
-  std::optional<Refusal> refusal;   // what check_values() found; the update was then not accumulated
+  std::optional<Refusal> refusal;  // what check_values() found; the update was then not accumulated
 };
-struct AggregationDone { std::uint64_t round = 0, attempt = 0; SharedBlob model; };
-struct AggregationFailed { std::uint64_t round = 0, attempt = 0; std::string reason; };
-struct RoundPersisted { std::uint64_t round = 0, attempt = 0; };
-struct PersistFailed { std::uint64_t round = 0, attempt = 0; std::string reason; };
+struct AggregationDone {
+  std::uint64_t round = 0, attempt = 0;
+  SharedBlob model;
+};
+struct AggregationFailed {
+  std::uint64_t round = 0, attempt = 0;
+  std::string reason;
+};
+struct RoundPersisted {
+  std::uint64_t round = 0, attempt = 0;
+};
+struct PersistFailed {
+  std::uint64_t round = 0, attempt = 0;
+  std::string reason;
+};
 
 // ---- actions
-struct Send { std::string site; Message message; };
+struct Send {
+  std::string site;
+  Message message;
+};
 // From now on exactly these sites may fetch exactly this blob; replaces what was served before.
-struct Serve { SharedBlob blob; std::vector<std::string> sites; std::uint64_t round = 0; };
-struct Pull { std::string site; std::uint64_t round = 0; BlobId blob; };   // answered by PullDone or PullFailed
-struct CancelPull { std::string site; BlobId blob; };         // needs no answer
-struct OpenAggregate { std::uint64_t round = 0, attempt = 0; };   // a fresh aggregator; one still open is dropped
-// Check with check_values(), then accumulate; answered by Accumulated. Carried out in the order asked for. `values`
-// are the raw little-endian floats of the update: keep them for an aggregator that retains updates.
+struct Serve {
+  SharedBlob blob;
+  std::vector<std::string> sites;
+  std::uint64_t round = 0;
+};
+struct Pull {
+  std::string site;
+  std::uint64_t round = 0;
+  BlobId blob;
+};  // answered by PullDone or PullFailed
+struct CancelPull {
+  std::string site;
+  BlobId blob;
+};  // needs no answer
+struct OpenAggregate {
+  std::uint64_t round = 0, attempt = 0;
+};  // a fresh aggregator; one still open is dropped
+// Check with check_values(), then accumulate; answered by Accumulated. Carried out in the order
+// asked for. `values` are the raw little-endian floats of the update: keep them for an aggregator
+// that retains updates.
 struct Accumulate {
   std::uint64_t round = 0, attempt = 0;
   std::string site;
   Bytes values;
   double weight = 1;
 };
-// Apply the aggregated change to the current model; answered by AggregationDone with the new model, or ...Failed.
-struct FinishAggregate { std::uint64_t round = 0, attempt = 0; };
-struct DropAggregate { std::uint64_t round = 0, attempt = 0; };   // the attempt was abandoned
-// One transaction: the round, every cohort member's contribution and, when closed, the model (a checkpoint on disk
-// before the transaction). Replaces the record of an earlier attempt. Answered by RoundPersisted or PersistFailed.
-struct PersistRound { RoundRecord record; SharedBlob model; };
-// Metrics of the model left by `round`, reported after the round's record was written (the final model's).
-struct RecordMetrics { std::string site; std::uint64_t round = 0; std::vector<Metric> metrics; };
-// The last action: write the outcome and end. Sites were told before.
-struct Finish { Outcome outcome = Outcome::finished; std::string reason; };
+// Apply the aggregated change to the current model; answered by AggregationDone with the new model,
+// or ...Failed.
+struct FinishAggregate {
+  std::uint64_t round = 0, attempt = 0;
+};
+struct DropAggregate {
+  std::uint64_t round = 0, attempt = 0;
+};  // the attempt was abandoned
+// One transaction: the round, every cohort member's contribution and, when closed, the model (a
+// checkpoint on disk before the transaction). Replaces the record of an earlier attempt. Answered
+// by RoundPersisted or PersistFailed.
+struct PersistRound {
+  RoundRecord record;
+  SharedBlob model;
+};
+// Metrics of the model left by `round`, reported after the round's record was written (the final
+// model's).
+struct RecordMetrics {
+  std::string site;
+  std::uint64_t round = 0;
+  std::vector<Metric> metrics;
+};
+// The last action: write the outcome and end. What was sent before still goes out.
+struct Finish {
+  Outcome outcome = Outcome::finished;
+  std::string reason;
+};
 
 }  // namespace at_coordinator
 
 using CoordinatorEvent =
-    std::variant<Started, Tick, StopRequested, at_coordinator::MessageFrom, at_coordinator::PeerLost,
-                 at_coordinator::PullProgress, at_coordinator::PullDone, at_coordinator::PullFailed,
-                 at_coordinator::Served, at_coordinator::Accumulated, at_coordinator::AggregationDone,
-                 at_coordinator::AggregationFailed, at_coordinator::RoundPersisted, at_coordinator::PersistFailed>;
+    std::variant<Started, Tick, StopRequested, at_coordinator::MessageFrom,
+                 at_coordinator::PeerLost, at_coordinator::PullProgress, at_coordinator::PullDone,
+                 at_coordinator::PullFailed, at_coordinator::Served, at_coordinator::Accumulated,
+                 at_coordinator::AggregationDone, at_coordinator::AggregationFailed,
+                 at_coordinator::RoundPersisted, at_coordinator::PersistFailed>;
 
 using CoordinatorAction =
-    std::variant<at_coordinator::Send, at_coordinator::Serve, at_coordinator::Pull, at_coordinator::CancelPull,
-                 at_coordinator::OpenAggregate, at_coordinator::Accumulate, at_coordinator::FinishAggregate,
-                 at_coordinator::DropAggregate, at_coordinator::PersistRound, at_coordinator::RecordMetrics,
-                 at_coordinator::Finish, LogEvent>;
+    std::variant<at_coordinator::Send, at_coordinator::Serve, at_coordinator::Pull,
+                 at_coordinator::CancelPull, at_coordinator::OpenAggregate,
+                 at_coordinator::Accumulate, at_coordinator::FinishAggregate,
+                 at_coordinator::DropAggregate, at_coordinator::PersistRound,
+                 at_coordinator::RecordMetrics, at_coordinator::Finish, LogEvent>;
 
 using CoordinatorActions = std::vector<CoordinatorAction>;
 
 namespace at_site {
 
 // ---- events
-struct MessageFrom { Message message; };
-struct Prepared { std::string layout; };              // the network is built; its layout's hash
-struct PrepareFailed { std::string reason; };
-struct ModelReady { BlobId blob; Bytes bytes; };      // verified against its id
-struct ModelFailed { BlobId blob; std::string reason; };
-struct Reserved { std::uint64_t job = 0; double epsilon = 0; double delta = 0; };   // spent so far, this charge included
-struct ReservationRefused { std::uint64_t job = 0; std::string reason; };
-struct TrainProgress { std::uint64_t job = 0; std::int64_t step = 0, steps = 0; };
-struct Trained { std::uint64_t job = 0; TrainResult result; SharedBlob update; };
-// `reason` travels to the coordinator: under privacy it must not depend on data.
-struct TrainFailed { std::uint64_t job = 0; std::string reason; };
-struct Evaluated { std::uint64_t job = 0; std::vector<Metric> metrics; };
-struct Persisted { std::uint64_t job = 0; };
-struct PersistFailed { std::uint64_t job = 0; std::string reason; };
+struct MessageFrom {
+  Message message;
+};
+struct Prepared {
+  std::string layout;
+};  // the network is built; its layout's hash
+struct PrepareFailed {
+  std::string reason;
+};
+struct ModelReady {
+  BlobId blob;
+  Bytes bytes;
+};  // verified against its id
+struct ModelFailed {
+  BlobId blob;
+  std::string reason;
+};
+struct ModelProgress {
+  BlobId blob;
+  std::uint64_t received = 0;
+};  // bytes so far; keeps a slow pull alive
+// Spent so far, this charge included; infinite where a mechanism promises nothing. A finite epsilon
+// is a promise: then nothing that depends on data leaves the site beside the update.
+struct Reserved {
+  std::uint64_t job = 0;
+  double epsilon = 0;
+  double delta = 0;
+};
+struct ReservationRefused {
+  std::uint64_t job = 0;
+  std::string reason;
+};
+struct TrainProgress {
+  std::uint64_t job = 0;
+  std::int64_t step = 0, steps = 0;
+};
+struct Trained {
+  std::uint64_t job = 0;
+  TrainResult result;
+  SharedBlob update;
+};
+// Under privacy the reason stays at the site.
+struct TrainFailed {
+  std::uint64_t job = 0;
+  std::string reason;
+};
+struct Evaluated {
+  std::uint64_t job = 0;
+  std::vector<Metric> metrics;
+};
+struct Persisted {
+  std::uint64_t job = 0;
+};
+struct PersistFailed {
+  std::uint64_t job = 0;
+  std::string reason;
+};
 
 // ---- actions
-struct Send { Message message; };                     // to the coordinator
-// Build the network from the coordinator's [network] and [training] tables; answered by Prepared or PrepareFailed.
-// Asked once a run, and not at all when SiteOptions::layout is given.
-struct Prepare { std::string run; Settings network, training, privacy, mechanism; };
-struct Pull { std::uint64_t round = 0; BlobId blob; };   // from the coordinator; replaces a pull under way
+struct Send {
+  Message message;
+};  // to the coordinator
+// Build the network from the coordinator's [network] and [training] tables; answered by Prepared or
+// PrepareFailed. Asked once a run, and not at all when SiteOptions::layout is given.
+struct Prepare {
+  std::string run;
+  Settings network, training, privacy, mechanism;
+};
+struct Pull {
+  std::uint64_t round = 0;
+  BlobId blob;
+};  // from the coordinator; replaces a pull under way
 struct CancelPull {};
-// Make the charge durable in the ledger before anything is trained; answered by Reserved or ReservationRefused.
-// The same (run, round, attempt) again is the same charge. `attempt` counts the outputs of this round, from 1: it
-// grows only when the round is to be trained on another model after an output was already stored.
-struct Reserve { std::uint64_t job = 0; TrainTask task; std::uint64_t attempt = 1; };
-// Evaluate `model` first if asked to (its metrics go into the result), then train, then apply the mechanism, if any.
-// Answered by Trained or TrainFailed.
-struct Train { std::uint64_t job = 0; TrainTask task; Bytes model; bool evaluate = false; };
-struct AbortTraining { std::uint64_t job = 0; };      // let Progress return false; TrainFailed (or Trained) still follows
-struct Evaluate { std::uint64_t job = 0; TrainTask task; Bytes model; };   // the final model; answered by Evaluated
-// Write the update to the outbox and sync it, then mark the charge released with the update's hash. Earlier rounds'
-// results of this run may be deleted. Answered by Persisted or PersistFailed.
-struct Persist { std::uint64_t job = 0; StoredResult result; bool charged = false; };
-// From now on the coordinator may fetch exactly this blob; replaces what was served before. Null: nothing.
-struct Serve { SharedBlob blob; std::uint64_t round = 0; };
-struct KeepFinalModel { Bytes model; };               // the run's result: save it, if the site wants it
-// The last action. `finished`: the run is complete; `refused`: the coordinator will not have this site.
-struct Stop { Outcome outcome = Outcome::finished; std::string reason; };
+// Asked when the task has a [privacy] or a [mechanism] table: make the charge durable in the ledger
+// before anything is trained; answered by Reserved or ReservationRefused. The same (run, round,
+// attempt) again is the same charge. `attempt` counts the outputs of this round, from 1: it grows
+// only when the round is to be trained on another model after an output was already stored.
+struct Reserve {
+  std::uint64_t job = 0;
+  TrainTask task;
+  std::uint64_t attempt = 1;
+};
+// Evaluate `model` first if asked to (its metrics go into the result), then train, then apply the
+// mechanism, if any. Answered by Trained or TrainFailed.
+struct Train {
+  std::uint64_t job = 0;
+  TrainTask task;
+  Bytes model;
+  bool evaluate = false;
+};
+struct AbortTraining {
+  std::uint64_t job = 0;
+};  // let Progress return false; TrainFailed (or Trained) still follows
+struct Evaluate {
+  std::uint64_t job = 0;
+  TrainTask task;
+  Bytes model;
+};  // the final model; answered by Evaluated
+// Write the update to the outbox and sync it, then mark the charge released with the update's hash.
+// Earlier rounds' results of this run may be deleted. Answered by Persisted or PersistFailed.
+struct Persist {
+  std::uint64_t job = 0;
+  StoredResult result;
+  bool charged = false;
+};
+// From now on the coordinator may fetch exactly this blob; replaces what was served before. Null:
+// nothing.
+struct Serve {
+  SharedBlob blob;
+  std::uint64_t round = 0;
+};
+struct KeepFinalModel {
+  Bytes model;
+};  // the run's result: save it, if the site wants it
+// The last action; what was sent before still goes out. `refused`: the coordinator will not have
+// this site.
+struct Stop {
+  Outcome outcome = Outcome::finished;
+  std::string reason;
+};
 
 }  // namespace at_site
 
 using SiteEvent =
-    std::variant<Started, Tick, StopRequested, at_site::MessageFrom, at_site::Prepared, at_site::PrepareFailed,
-                 at_site::ModelReady, at_site::ModelFailed, at_site::Reserved, at_site::ReservationRefused,
+    std::variant<Started, Tick, StopRequested, at_site::MessageFrom, at_site::Prepared,
+                 at_site::PrepareFailed, at_site::ModelReady, at_site::ModelFailed,
+                 at_site::ModelProgress, at_site::Reserved, at_site::ReservationRefused,
                  at_site::TrainProgress, at_site::Trained, at_site::TrainFailed, at_site::Evaluated,
                  at_site::Persisted, at_site::PersistFailed>;
 
-using SiteAction =
-    std::variant<at_site::Send, at_site::Prepare, at_site::Pull, at_site::CancelPull, at_site::Reserve,
-                 at_site::Train, at_site::AbortTraining, at_site::Evaluate, at_site::Persist, at_site::Serve,
-                 at_site::KeepFinalModel, at_site::Stop, LogEvent>;
+using SiteAction = std::variant<at_site::Send, at_site::Prepare, at_site::Pull, at_site::CancelPull,
+                                at_site::Reserve, at_site::Train, at_site::AbortTraining,
+                                at_site::Evaluate, at_site::Persist, at_site::Serve,
+                                at_site::KeepFinalModel, at_site::Stop, LogEvent>;
 
 using SiteActions = std::vector<SiteAction>;
 

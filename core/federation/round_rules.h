@@ -11,39 +11,39 @@ namespace collegium {
 
 // Why a result does not count. The names travel in `rejected` messages and stand in the history.
 enum class RefusalCode : std::uint8_t {
-  late,             // the round is over, or its results are already being collected
+  late,  // the round is over, or its results are already being collected
   not_in_cohort,
-  wrong_model,      // trained on another model than this round's
-  duplicate,        // the site already gave another result for this round
-  malformed,        // a body that cannot be read
-  bad_size,         // not layout-size floats; refused before a byte is pulled
-  bad_weight,       // not finite, not positive, or above the steps asked for
+  wrong_model,  // trained on another model than this round's
+  duplicate,    // the site already gave another result for this round
+  malformed,    // a body that cannot be read
+  bad_size,     // not layout-size floats; refused before a byte is pulled
+  bad_weight,   // not finite, not positive, or above the steps asked for
   bad_steps,
   not_finite,
   norm_too_large,
-  corrupted,        // the bytes are not those announced
-  pull_failed       // the bytes could not be had in time
+  corrupted,   // the bytes are not those announced
+  pull_failed  // the bytes could not be had in time
 };
 std::string_view name_of(RefusalCode code);
 
 struct Refusal {
   RefusalCode code = RefusalCode::late;
-  std::string text;   // what was expected and what was found
+  std::string text;  // what was expected and what was found
 };
 
 // What an update must satisfy to count in a round.
 struct RoundRules {
-  std::size_t layout_size = 0;                // floats
-  std::optional<double> norm_bound;           // largest L2 norm of an update
-  bool weight_is_iterations = true;           // then a weight above the steps is refused
-  std::optional<std::int64_t> steps_asked;    // local_steps, when the task fixes them
+  std::size_t layout_size = 0;              // floats
+  std::optional<double> norm_bound;         // largest L2 norm of an update
+  bool weight_is_iterations = true;         // then a weight above the steps is refused
+  std::optional<std::int64_t> steps_asked;  // local_steps, when the task fixes them
 };
 
 // What a result says of itself; checked before anything is pulled.
 struct ResultClaim {
   std::int64_t steps = 0;
   double weight = 0;
-  std::uint64_t size = 0;   // bytes
+  std::uint64_t size = 0;  // bytes
 };
 
 std::optional<Refusal> check_claim(const RoundRules& rules, const ResultClaim& claim);

@@ -1,0 +1,259 @@
+#include "federation/bodies.h"
+
+#include <charconv>
+#include <limits>
+
+#include "collegium/error.h"
+
+namespace collegium {
+namespace {
+
+constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+
+std::uint64_t count_of(const Settings& body, const char* key, std::int64_t fallback) {
+  return static_cast<std::uint64_t>(body.integer_in(key, fallback, 0, kMost));
+}
+
+Digest digest_of(const Settings& body, const char* key) {
+  Digest digest{};
+  const std::string hex = body.text(key);
+  if (!from_hex(hex, digest)) {
+    throw ConfigError({.what = std::string("'") + key + "' is not a digest",
+                       .where = body.where(key),
+                       .expected = "64 hex digits",
+                       .found = hex.substr(0, 80)});
+  }
+  return digest;
+}
+
+// Three arrays side by side: {name = [...], value = [...], count = [...]}.
+void write_metrics(Settings& body, const std::vector<Metric>& metrics) {
+  if (metrics.empty()) return;
+  std::vector<std::string> names;
+  std::vector<double> values;
+  std::vector<std::int64_t> counts;
+  for (const Metric& metric : metrics) {
+    names.push_back(metric.name);
+    values.push_back(metric.value);
+    counts.push_back(metric.count);
+  }
+  Settings table;
+  table.set("name", names);
+  table.set("value", values);
+  table.set("count", counts);
+  body.set("metrics", table);
+}
+
+std::vector<Metric> read_metrics(const Settings& body) {
+  const Settings table = body.table("metrics");
+  const auto names = table.texts("name");
+  const auto values = table.numbers("value");
+  const auto counts = table.integers("count");
+  if (names.size() != values.size() || names.size() != counts.size()) {
+    throw ConfigError({.what = "the metrics' names, values and counts do not match",
+                       .where = body.where("metrics"),
+                       .expected = "three arrays of one length",
+                       .found = std::to_string(names.size()) + ", " +
+                                std::to_string(values.size()) + " and " +
+                                std::to_string(counts.size())});
+  }
+  std::vector<Metric> metrics;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    metrics.push_back({names[i], values[i], counts[i]});
+  return metrics;
+}
+
+std::optional<double> maybe_number(const Settings& body, const char* key) {
+  if (!body.contains(key)) return {};
+  return body.number(key);
+}
+
+}  // namespace
+
+std::string run_text(const RunId& run) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (const std::uint8_t byte : run) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+Settings BlobNote::write() const {
+  Settings table = id.to_settings();
+  if (is_inline) table.set("inline", true);
+  return table;
+}
+
+BlobNote BlobNote::read(const Settings& body, const char* key) {
+  const Settings table = body.table(key);
+  const auto id = BlobId::from_settings(table);
+  if (!id) {
+    throw ConfigError({.what = std::string("'") + key + "' does not name a blob",
+                       .where = body.where(key),
+                       .expected = "{digest = 64 hex digits, size = bytes}"});
+  }
+  return {*id, table.boolean("inline", false)};
+}
+
+void Instructions::write(Settings& body) const {
+  body.set("network", network);
+  body.set("training", training);
+  body.set("privacy", privacy);
+  body.set("mechanism", mechanism);
+}
+
+Instructions Instructions::read(const Settings& body) {
+  return {body.table("network"), body.table("training"), body.table("privacy"),
+          body.table("mechanism")};
+}
+
+Settings JoinBody::write() const {
+  Settings body;
+  body.set("protocol", protocol);
+  body.set("software", software);
+  body.set("layout", layout);
+  return body;
+}
+
+JoinBody JoinBody::read(const Settings& body) {
+  return {body.integer("protocol"), body.text("software", ""), body.text("layout", "")};
+}
+
+Settings WelcomeBody::write() const {
+  Settings body;
+  body.set("name", name);
+  body.set("layout", layout);
+  body.set("rounds", static_cast<std::int64_t>(rounds));
+  instructions.write(body);
+  return body;
+}
+
+WelcomeBody WelcomeBody::read(const Settings& body) {
+  return {body.text("name", ""), body.text("layout"), count_of(body, "rounds", 0),
+          Instructions::read(body)};
+}
+
+Settings ReasonBody::write() const {
+  Settings body;
+  if (!code.empty()) body.set("code", code);
+  if (!reason.empty()) body.set("reason", reason);
+  if (attempt != 0) body.set("attempt", static_cast<std::int64_t>(attempt));
+  if (!fatal) body.set("fatal", false);
+  if (update) body.set("update", to_hex(*update));
+  write_metrics(body, metrics);
+  return body;
+}
+
+ReasonBody ReasonBody::read(const Settings& body) {
+  ReasonBody read{.code = body.text("code", ""),
+                  .reason = body.text("reason", ""),
+                  .attempt = count_of(body, "attempt", 0),
+                  .fatal = body.boolean("fatal", true),
+                  .update = {},
+                  .metrics = read_metrics(body)};
+  if (body.contains("update")) read.update = digest_of(body, "update");
+  return read;
+}
+
+Settings TaskBody::write(std::uint64_t round) const {
+  Settings body;
+  body.set("round", static_cast<std::int64_t>(round));
+  body.set("attempt", static_cast<std::int64_t>(attempt));
+  body.set("rounds", static_cast<std::int64_t>(rounds));
+  body.set("seed", std::to_string(seed));  // 64 bits without a sign do not fit a TOML integer
+  body.set("evaluate", evaluate);
+  body.set("deadline", deadline);
+  body.set("model", model.write());
+  instructions.write(body);
+  return body;
+}
+
+TaskBody TaskBody::read(const Settings& body) {
+  TaskBody task{.attempt = count_of(body, "attempt", 1),
+                .rounds = count_of(body, "rounds", 1),
+                .seed = 0,
+                .evaluate = body.boolean("evaluate", false),
+                .deadline = body.number("deadline", 0.0),
+                .model = BlobNote::read(body, "model"),
+                .instructions = Instructions::read(body)};
+  const std::string seed = body.text("seed");
+  const auto [end, error] = std::from_chars(seed.data(), seed.data() + seed.size(), task.seed);
+  if (error != std::errc() || end != seed.data() + seed.size()) {
+    throw ConfigError({.what = "the seed is not a number",
+                       .where = body.where("seed"),
+                       .expected = "decimal digits of a number below 2^64",
+                       .found = seed.substr(0, 80)});
+  }
+  return task;
+}
+
+Settings ResultBody::write() const {
+  Settings body;
+  body.set("attempt", static_cast<std::int64_t>(attempt));
+  body.set("model", to_hex(model));
+  body.set("steps", steps);
+  body.set("weight", weight);
+  if (loss) body.set("loss", *loss);
+  write_metrics(body, metrics);
+  if (!note.empty()) body.set("note", note);
+  if (epsilon && delta) {
+    Settings spent;
+    spent.set("epsilon", *epsilon);
+    spent.set("delta", *delta);
+    body.set("spent", spent);
+  }
+  body.set("update", update.write());
+  return body;
+}
+
+ResultBody ResultBody::read(const Settings& body) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const Settings spent = body.table("spent");
+  return {.attempt = count_of(body, "attempt", 1),
+          .model = digest_of(body, "model"),
+          .steps = body.integer("steps"),
+          .weight = body.number_in("weight", 0.0, -kInfinity, kInfinity),
+          .loss = maybe_number(body, "loss"),
+          .metrics = read_metrics(body),
+          .note = body.text("note", ""),
+          .epsilon = maybe_number(spent, "epsilon"),
+          .delta = maybe_number(spent, "delta"),
+          .update = BlobNote::read(body, "update")};
+}
+
+Settings PongBody::write() const {
+  Settings body;
+  body.set("attempt", static_cast<std::int64_t>(attempt));
+  body.set("state", state);
+  body.set("busy", busy);
+  if (steps > 0) {
+    body.set("step", step);
+    body.set("steps", steps);
+  }
+  return body;
+}
+
+PongBody PongBody::read(const Settings& body) {
+  return {count_of(body, "attempt", 0), body.text("state", ""), body.boolean("busy", false),
+          body.integer("step", 0), body.integer("steps", 0)};
+}
+
+Settings FinishedBody::write() const {
+  Settings body;
+  body.set("outcome", outcome);
+  if (!reason.empty()) body.set("reason", reason);
+  body.set("evaluate", evaluate);
+  if (model) body.set("model", model->write());
+  return body;
+}
+
+FinishedBody FinishedBody::read(const Settings& body) {
+  FinishedBody read{
+      body.text("outcome"), body.text("reason", ""), body.boolean("evaluate", false), {}};
+  if (body.contains("model")) read.model = BlobNote::read(body, "model");
+  return read;
+}
+
+}  // namespace collegium

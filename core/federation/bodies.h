@@ -1,0 +1,114 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "federation/trainer.h"
+#include "wire/blob.h"
+#include "wire/message.h"
+
+// The bodies of the messages that the state machines read. read() throws ConfigError for what it
+// cannot use; keys it does not know are left alone, so that a newer peer may say more.
+namespace collegium {
+
+std::string run_text(const RunId& run);  // 32 hex digits
+
+// A blob named in a message: {digest, size, inline}. Inline: the message's payload holds the bytes.
+struct BlobNote {
+  BlobId id;
+  bool is_inline = false;
+
+  Settings write() const;
+  static BlobNote read(const Settings& body, const char* key);
+};
+
+// The tables that tell a site what to build and how to train.
+struct Instructions {
+  Settings network, training, privacy, mechanism;
+
+  void write(Settings& body) const;
+  static Instructions read(const Settings& body);
+};
+
+struct JoinBody {
+  std::int64_t protocol = kProtocolVersion;
+  std::string software;
+  std::string layout;  // hash; empty: not known yet
+
+  Settings write() const;
+  static JoinBody read(const Settings& body);
+};
+
+struct WelcomeBody {
+  std::string name;  // of the run
+  std::string layout;
+  std::uint64_t rounds = 0;
+  Instructions instructions;
+
+  Settings write() const;
+  static WelcomeBody read(const Settings& body);
+};
+
+// Why not, for refuse, rejected, failed and leave: a code for programs, a text for people.
+struct ReasonBody {
+  std::string code;
+  std::string reason;
+  std::uint64_t attempt = 0;          // failed
+  bool fatal = true;                  // refuse: false asks the site to join again
+  std::optional<Digest> update = {};  // accepted and rejected: which result
+  std::vector<Metric> metrics = {};   // leave: of the final model
+
+  Settings write() const;
+  static ReasonBody read(const Settings& body);
+};
+
+struct TaskBody {
+  std::uint64_t attempt = 1;
+  std::uint64_t rounds = 1;
+  std::uint64_t seed = 0;
+  bool evaluate = false;
+  double deadline = 0;  // seconds left
+  BlobNote model;
+  Instructions instructions;
+
+  Settings write(std::uint64_t round) const;
+  static TaskBody read(const Settings& body);
+};
+
+struct ResultBody {
+  std::uint64_t attempt = 1;
+  Digest model{};  // the model that was trained on
+  std::int64_t steps = 0;
+  double weight = 0;  // may be anything but NaN here: the round's rules judge it
+  std::optional<double> loss;
+  std::vector<Metric> metrics;
+  std::string note;
+  std::optional<double> epsilon, delta;
+  BlobNote update;
+
+  Settings write() const;
+  static ResultBody read(const Settings& body);
+};
+
+struct PongBody {
+  std::uint64_t attempt = 0;
+  std::string state;  // the site's phase
+  bool busy = false;  // it works on the round in the header, or waits for the answer to its result
+  std::int64_t step = 0, steps = 0;
+
+  Settings write() const;
+  static PongBody read(const Settings& body);
+};
+
+struct FinishedBody {
+  std::string outcome;  // "finished", "stopped", "failed"
+  std::string reason;
+  bool evaluate = false;
+  std::optional<BlobNote> model;
+
+  Settings write() const;
+  static FinishedBody read(const Settings& body);
+};
+
+}  // namespace collegium

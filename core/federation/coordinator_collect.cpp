@@ -1,0 +1,148 @@
+// How a coordinator takes the updates in: `staging` at a time, in cohort order when the run is
+// deterministic.
+#include <utility>
+
+#include "federation/coordinator_state.h"
+
+namespace collegium {
+
+namespace {
+constexpr int kPulls = 3;  // of one update, when the line and not the bytes are at fault
+}  // namespace
+
+using Level = LogEvent::Level;
+
+void Coordinator::State::begin_collecting() {
+  phase = Phase::collecting;
+  for (Member& member : cohort.members()) {
+    if (member.stage == Stage::working) {
+      member.settle(Stage::missing, "deadline", "no result before the deadline");
+    } else if (member.stage == Stage::away) {
+      member.settle(Stage::missing, "away", member.absence);
+    }
+  }
+  advance();
+}
+
+void Coordinator::State::pump() {
+  if (options.deterministic && phase != Phase::collecting) return;
+  // What came inside its message waits in its stage `announced`: it takes no staging place until it
+  // is its turn.
+  std::size_t places = cohort.count([](const Member& member) { return member.in_memory(); });
+  bool earlier_waits = false;
+  for (Member& member : cohort.members()) {
+    const bool came_inline = member.stage == Stage::announced && !member.update.empty();
+    if (member.stage == Stage::announced && !came_inline && places < options.staging) {
+      start_pull(member);
+      ++places;
+    }
+    if ((member.stage == Stage::staged || came_inline) &&
+        !(options.deterministic && earlier_waits)) {
+      member.stage = Stage::accumulating;
+      act(at_coordinator::Accumulate{round, attempt, member.name, std::exchange(member.update, {}),
+                                     member.contribution.weight});
+    }
+    earlier_waits = earlier_waits || (member.in_transit() && member.stage != Stage::accumulating);
+  }
+}
+
+void Coordinator::State::advance() {
+  if (open()) pump();
+  if (phase == Phase::working) return decide();
+  if (phase != Phase::collecting ||
+      cohort.count([](const Member& member) { return member.in_transit(); }) > 0)
+    return;
+  const std::size_t accepted = cohort.count(Stage::accepted);
+  if (accepted >= options.min_sites) {
+    phase = Phase::aggregating;
+    act(at_coordinator::FinishAggregate{round, attempt});
+  } else {
+    abandon(std::to_string(options.min_sites) + " accepted results are needed, there are " +
+            std::to_string(accepted));
+  }
+}
+
+void Coordinator::State::start_pull(Member& member) {
+  member.stage = Stage::pulling;
+  member.received = 0;
+  member.pull_began = member.pull_moved = now;
+  ++member.pulls;
+  act(at_coordinator::Pull{member.name, round, *member.contribution.update});
+}
+
+void Coordinator::State::cancel_pull(Member& member) {
+  if (member.stage == Stage::pulling)
+    act(at_coordinator::CancelPull{member.name, *member.contribution.update});
+}
+
+bool Coordinator::State::awaits(const Member& member, const BlobId& blob) const {
+  return open() && member.stage == Stage::pulling && member.contribution.update == blob;
+}
+
+void Coordinator::State::on(const at_coordinator::PullProgress& event) {
+  Member* member = cohort.find(event.site);
+  if (!member || member->stage != Stage::pulling || event.received <= member->received) return;
+  member->received = event.received;
+  member->pull_moved = now;
+  member->heard = now;
+}
+
+void Coordinator::State::on(const at_coordinator::PullDone& event) {
+  Member* member = cohort.find(event.site);
+  if (!member || !awaits(*member, event.blob)) return;
+  member->heard = now;
+  member->bytes_in += event.bytes.size();
+  member->update = event.bytes;
+  member->stage = Stage::staged;
+  advance();
+}
+
+void Coordinator::State::on(const at_coordinator::PullFailed& event) {
+  Member* member = cohort.find(event.site);
+  if (!member || !awaits(*member, event.blob)) return;
+  if (event.corrupted) return reject(*member, RefusalCode::corrupted, event.reason);
+  if (member->pulls >= kPulls) {
+    return reject(
+        *member, RefusalCode::pull_failed,
+        "its update could not be fetched in " + std::to_string(kPulls) + " tries: " + event.reason);
+  }
+  log(Level::warning, member->name, "fetching its update again: " + event.reason);
+  member->stage = Stage::announced;
+  advance();
+}
+
+void Coordinator::State::on(const at_coordinator::Accumulated& event) {
+  Member* member = cohort.find(event.site);
+  if (!open() || event.round != round || event.attempt != attempt || !member ||
+      member->stage != Stage::accumulating) {
+    return;
+  }
+  if (event.refusal) return reject(*member, event.refusal->code, event.refusal->text);
+  member->settle(Stage::accepted, "", "");
+  advance();
+}
+
+void Coordinator::State::reject(Member& member, RefusalCode code, const std::string& text) {
+  member.settle(Stage::rejected, std::string(name_of(code)), text);
+  log(Level::warning, member.name,
+      "its result for round " + std::to_string(round) + " does not count (" +
+          std::string(name_of(code)) + "): " + text);
+  answer(member, round, member.request, member.contribution);
+  advance();
+}
+
+// A pull may be slow, but it must move, and it may not take longer than a whole round.
+void Coordinator::State::check_pulls() {
+  for (Member& member : cohort.members()) {
+    if (!open() || member.stage != Stage::pulling) continue;
+    const bool stalled = now - member.pull_moved >= options.pull_stall;
+    if (!stalled && now - member.pull_began < options.round_deadline) continue;
+    cancel_pull(member);
+    reject(member, RefusalCode::pull_failed,
+           stalled ? "nothing of its update came for " +
+                         std::to_string(static_cast<long>(options.pull_stall)) + " s"
+                   : "its update did not come within the time of a round");
+  }
+}
+
+}  // namespace collegium

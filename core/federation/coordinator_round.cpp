@@ -1,0 +1,206 @@
+// A coordinator's rounds: tasks out, results in, and when enough is known.
+#include <algorithm>
+
+#include "collegium/error.h"
+#include "federation/coordinator_state.h"
+
+namespace collegium {
+
+using Level = LogEvent::Level;
+
+void Coordinator::State::open_round() {
+  round = closed_round + 1;
+  attempt = 0;
+  open_attempt();
+}
+
+void Coordinator::State::open_attempt() {
+  ++attempt;
+  phase = Phase::working;
+  opened = now;
+  deadline = now + options.round_deadline;
+  in_before = out_before = 0;
+  for (Member& member : cohort.members()) {
+    member.begin_attempt();
+    in_before += member.bytes_in;
+    out_before += member.bytes_out;
+  }
+  act(at_coordinator::OpenAggregate{round, attempt});
+  log(Level::info, "",
+      "round " + std::to_string(round) + " of " + std::to_string(options.rounds) +
+          (attempt > 1 ? ", attempt " + std::to_string(attempt) : std::string()));
+  serve(round);
+  for (Member& member : cohort.members()) {
+    if (member.here) send_task(member);
+  }
+}
+
+void Coordinator::State::send_task(Member& member) {
+  if (member.stage == Stage::away) {
+    if (phase != Phase::working) return;
+    member.stage = Stage::working;
+    if (now > opened) serve(round);  // it came late: the model is for it too
+  }
+  if (!member.task_first) member.task_first = now;
+  member.task_sent = now;
+  const bool is_inline = model->id.size <= kInlineLimit;
+  const TaskBody task{
+      .attempt = attempt,
+      .rounds = options.rounds,
+      .seed = options.seed,
+      .evaluate = options.evaluate_every > 0 && (round - 1) % options.evaluate_every == 0,
+      .deadline = std::max(0.0, deadline - now),
+      .model = {model->id, is_inline},
+      .instructions = {options.network, options.training, options.privacy, options.mechanism}};
+  send(member.name, Kind::task, round, 0, task.write(round), is_inline ? model->bytes : Bytes{});
+}
+
+void Coordinator::State::on_result(Member& member, const Message& message) {
+  if (message.round != round || phase == Phase::starting || phase == Phase::ending) {
+    if (message.round > closed_round)
+      return;  // not open yet, or not again: the task or the end will be told
+    ResultBody body;
+    try {
+      body = ResultBody::read(message.body);
+    } catch (const Error&) {
+      return refuse_result(member, message, {},
+                           {RefusalCode::malformed, "the result cannot be read"});
+    }
+    const auto known = std::find_if(last.begin(), last.end(), [&](const Contribution& one) {
+      return one.site == member.name && one.update && *one.update == body.update.id;
+    });
+    if (message.round == closed_round && known != last.end()) {
+      return answer(member, closed_round, message.request, *known);
+    }
+    return refuse_result(
+        member, message, body.update.id.digest,
+        {RefusalCode::late, "round " + std::to_string(message.round) + " is closed"});
+  }
+
+  if (member.stage == Stage::rejected) {
+    if (member.contribution.code != "abandoned")
+      answer(member, round, message.request, member.contribution);
+    return;
+  }
+  ResultBody body;
+  try {
+    body = ResultBody::read(message.body);
+  } catch (const Error& error) {
+    member.request = message.request;
+    if (phase == Phase::working && !member.promising()) {
+      return reject(member, RefusalCode::malformed,
+                    std::string("the result cannot be read: ") + error.what());
+    }
+    return refuse_result(member, message, {},
+                         {RefusalCode::malformed, "the result cannot be read"});
+  }
+  if (member.promising()) {
+    if (member.contribution.update == body.update.id) {
+      member.request = message.request;  // a repeat; the answer comes when the round is written
+    } else {
+      refuse_result(member, message, body.update.id.digest,
+                    {RefusalCode::duplicate, "the site gave another result for this round before"});
+    }
+    return;
+  }
+  if (phase == Phase::working) return announce(member, message, body);
+  if (phase == Phase::persisting && !record.closed)
+    return;  // abandoned: the next task asks for it again
+  const Refusal late{RefusalCode::late,
+                     "the results of round " + std::to_string(round) + " are being collected"};
+  if (phase == Phase::collecting) {
+    member.contribution.update = body.update.id;
+    member.settle(Stage::rejected, std::string(name_of(late.code)), late.text);
+  }
+  refuse_result(member, message, body.update.id.digest, late);
+}
+
+void Coordinator::State::announce(Member& member, const Message& message, const ResultBody& body) {
+  Contribution& contribution = member.contribution;
+  contribution.weight = body.weight;
+  contribution.steps = body.steps;
+  contribution.loss = body.loss;
+  contribution.metrics = body.metrics;
+  contribution.note = body.note;
+  contribution.epsilon = body.epsilon;
+  contribution.delta = body.delta;
+  contribution.update = body.update.id;
+  contribution.bytes = body.update.id.size;
+  contribution.seconds = member.task_first ? now - *member.task_first : 0;
+  member.request = message.request;
+  if (body.model != model->id.digest) {
+    return reject(member, RefusalCode::wrong_model,
+                  "trained on the model " + to_hex(body.model).substr(0, 16) +
+                      ", this round's is " + to_hex(model->id.digest).substr(0, 16));
+  }
+  if (const auto refusal =
+          check_claim(options.rules, {body.steps, body.weight, body.update.id.size})) {
+    return reject(member, refusal->code, refusal->text);
+  }
+  if (body.update.is_inline) {
+    if (!matches(body.update.id, message.payload)) {
+      return reject(member, RefusalCode::corrupted,
+                    "the bytes of the update are not those it announces");
+    }
+    member.update = message.payload;
+    member.bytes_in += message.payload.size();
+  }
+  member.stage = Stage::announced;
+  contribution.code.clear();
+  contribution.reason.clear();
+  advance();
+}
+
+void Coordinator::State::on_failed(Member& member, const Message& message) {
+  const ReasonBody body = ReasonBody::read(message.body);
+  if (phase != Phase::working || message.round != round || body.attempt != attempt) return;
+  if (member.stage != Stage::working && member.stage != Stage::away) return;
+  log(Level::warning, member.name,
+      "failed in round " + std::to_string(round) + " (" + body.code + "): " + body.reason);
+  member.settle(Stage::failed, body.code.empty() ? "failed" : body.code, body.reason);
+  advance();
+}
+
+void Coordinator::State::answer(const Member& member, std::uint64_t of_round, std::uint64_t request,
+                                const Contribution& contribution) {
+  ReasonBody body;
+  if (contribution.update) body.update = contribution.update->digest;
+  if (contribution.state == Contribution::State::accepted) {
+    send(member.name, Kind::accepted, of_round, request, body.write());
+  } else {
+    body.code = contribution.code;
+    body.reason = contribution.reason;
+    send(member.name, Kind::rejected, of_round, request, body.write());
+  }
+}
+
+void Coordinator::State::refuse_result(const Member& member, const Message& message,
+                                       std::optional<Digest> update, const Refusal& refusal) {
+  log(Level::warning, member.name,
+      "its result for round " + std::to_string(message.round) + " was refused (" +
+          std::string(name_of(refusal.code)) + "): " + refusal.text);
+  send(member.name, Kind::rejected, message.round, message.request,
+       ReasonBody{
+           .code = std::string(name_of(refusal.code)), .reason = refusal.text, .update = update}
+           .write());
+}
+
+void Coordinator::State::decide() {
+  const std::size_t promising =
+      cohort.count([](const Member& member) { return member.promising(); });
+  const std::size_t working = cohort.count(Stage::working);
+  const std::size_t away = cohort.count(Stage::away);
+  const std::string needed = std::to_string(options.min_sites) + " results are needed";
+  if (promising + working + away < options.min_sites) {
+    return abandon(needed + ", at most " + std::to_string(promising + working + away) +
+                   " can still come");
+  }
+  const bool overdue = now >= deadline;
+  if (promising >= options.min_sites && (working == 0 || overdue)) return begin_collecting();
+  if (overdue) {
+    abandon(needed + " before the deadline, " + std::to_string(promising) + " came; without " +
+            listed(cohort.names([](const Member& member) { return !member.promising(); })));
+  }
+}
+
+}  // namespace collegium

@@ -1,0 +1,102 @@
+#include "federation/round_rules.h"
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+namespace collegium {
+
+static_assert(std::endian::native == std::endian::little, "updates are raw little-endian float32");
+
+std::string_view name_of(RefusalCode code) {
+  switch (code) {
+    case RefusalCode::late:
+      return "late";
+    case RefusalCode::not_in_cohort:
+      return "not_in_cohort";
+    case RefusalCode::wrong_model:
+      return "wrong_model";
+    case RefusalCode::duplicate:
+      return "duplicate";
+    case RefusalCode::malformed:
+      return "malformed";
+    case RefusalCode::bad_size:
+      return "bad_size";
+    case RefusalCode::bad_weight:
+      return "bad_weight";
+    case RefusalCode::bad_steps:
+      return "bad_steps";
+    case RefusalCode::not_finite:
+      return "not_finite";
+    case RefusalCode::norm_too_large:
+      return "norm_too_large";
+    case RefusalCode::corrupted:
+      return "corrupted";
+    case RefusalCode::pull_failed:
+      return "pull_failed";
+  }
+  return "";
+}
+
+namespace {
+
+Refusal wrong_size(const RoundRules& rules, std::uint64_t found) {
+  return {RefusalCode::bad_size,
+          "the update must have " + std::to_string(rules.layout_size * sizeof(float)) + " bytes (" +
+              std::to_string(rules.layout_size) + " floats), it has " + std::to_string(found)};
+}
+
+}  // namespace
+
+std::optional<Refusal> check_claim(const RoundRules& rules, const ResultClaim& claim) {
+  if (claim.size != rules.layout_size * sizeof(float)) return wrong_size(rules, claim.size);
+  if (claim.steps < 1) {
+    return Refusal{RefusalCode::bad_steps,
+                   "at least one step is needed, it reports " + std::to_string(claim.steps)};
+  }
+  if (rules.steps_asked && claim.steps > *rules.steps_asked) {
+    return Refusal{RefusalCode::bad_steps, "the task asks for " +
+                                               std::to_string(*rules.steps_asked) +
+                                               " steps, it reports " + std::to_string(claim.steps)};
+  }
+  if (!std::isfinite(claim.weight) || !(claim.weight > 0)) {
+    return Refusal{RefusalCode::bad_weight,
+                   "the weight must be a positive number, it is " + std::to_string(claim.weight)};
+  }
+  const auto most = static_cast<double>(rules.steps_asked.value_or(claim.steps));
+  if (rules.weight_is_iterations && claim.weight > most) {
+    return Refusal{RefusalCode::bad_weight, "the weight is the number of steps, at most " +
+                                                std::to_string(most) + ", it is " +
+                                                std::to_string(claim.weight)};
+  }
+  return {};
+}
+
+std::optional<Refusal> check_values(const RoundRules& rules, const Bytes& values) {
+  if (values.size() != rules.layout_size * sizeof(float)) return wrong_size(rules, values.size());
+  double squares = 0;  // a float's square and the sum of 2^31 of them stay finite in double
+  for (std::size_t i = 0; i < rules.layout_size; ++i) {
+    float value;  // a payload need not be aligned
+    std::memcpy(&value, values.view.data() + i * sizeof(float), sizeof(float));
+    squares += static_cast<double>(value) * value;
+  }
+  if (!std::isfinite(squares)) {
+    for (std::size_t i = 0; i < rules.layout_size; ++i) {
+      float value;
+      std::memcpy(&value, values.view.data() + i * sizeof(float), sizeof(float));
+      if (!std::isfinite(value)) {
+        return Refusal{RefusalCode::not_finite,
+                       "element " + std::to_string(i) + " of the update is not a finite number"};
+      }
+    }
+  }
+  const double norm = std::sqrt(squares);
+  if (rules.norm_bound && norm > *rules.norm_bound) {
+    return Refusal{RefusalCode::norm_too_large, "the update's norm must be at most " +
+                                                    std::to_string(*rules.norm_bound) + ", it is " +
+                                                    std::to_string(norm)};
+  }
+  return {};
+}
+
+}  // namespace collegium

@@ -1,0 +1,320 @@
+// A site's work: from a task to the answer to its result.
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <utility>
+
+#include "federation/site_state.h"
+
+namespace collegium {
+
+using Level = LogEvent::Level;
+
+void Site::State::on_task(const Message& message) {
+  if (!joined || phase == Phase::finishing) return;
+  Task next{message.round, TaskBody::read(message.body), message.body, message.payload};
+  if (layout.empty()) {
+    held = std::move(next);
+    return;
+  }
+  if (task && next.round < task->round) return;  // an old one, late
+  if (task && next.round == task->round && next.body.model.id == task->body.model.id)
+    return repeat(std::move(next));
+  start(std::move(next));
+}
+
+void Site::State::repeat(Task again) {
+  const bool new_attempt = again.body.attempt != task->body.attempt;
+  if (phase == Phase::failed && new_attempt) return start(std::move(again));
+  *task = std::move(again);
+  if (phase == Phase::failed) {
+    send_failure();
+  } else if (phase == Phase::announced || phase == Phase::accepted || phase == Phase::refused) {
+    announce();
+  } else if (phase == Phase::idle) {
+    start(*std::exchange(task, std::nullopt));
+  }
+}
+
+void Site::State::start(Task next) {
+  supersede();
+  task = std::move(next);
+  failure.clear();
+  reason.clear();
+  step = steps = 0;
+  if (options.policy) {
+    if (const auto refusal = options.policy(task->raw)) {
+      return fail("policy",
+                  "the site's policy refuses it (" + refusal->rule + "): " + refusal->text);
+    }
+  }
+  if (stored && stored->run == run && stored->round == task->round &&
+      stored->model == task->body.model.id.digest) {
+    return announce();
+  }
+  log(Level::info,
+      "round " + std::to_string(task->round) + " of " + std::to_string(task->body.rounds));
+  phase = Phase::pulling;
+  want_model(task->body.model.id, task->inline_model);
+}
+
+void Site::State::supersede() {
+  if (pulling) act(at_site::CancelPull{});
+  pulling = false;
+  pull_again.reset();
+  if (training != 0 && training == job) act(at_site::AbortTraining{training});
+  job = 0;
+  charge.reset();
+  storing.reset();
+}
+
+void Site::State::want_model(const BlobId& id, const Bytes& inline_bytes) {
+  if (!model || model_id != id) {
+    model.reset();
+    model_id = id;
+    pulls = 0;
+    if (inline_bytes.empty()) return pull();
+    if (!matches(id, inline_bytes)) return give_up_model("its bytes are not those it announces");
+    model = inline_bytes;
+  }
+  if (phase == Phase::finishing) return continue_final();
+  reserve();
+}
+
+void Site::State::pull() {
+  ++pulls;
+  pulling = true;
+  pull_again.reset();
+  pull_moved = now;
+  act(at_site::Pull{phase == Phase::finishing ? final_round : task->round, model_id});
+}
+
+void Site::State::give_up_model(const std::string& why) {
+  if (phase == Phase::finishing) return end_final("the final model could not be had: " + why);
+  fail("model", "the model could not be had: " + why);
+}
+
+void Site::State::on(const at_site::ModelReady& event) {
+  if (!pulling || event.blob != model_id) return;
+  pulling = false;
+  heard = now;
+  model = event.bytes;
+  if (phase == Phase::finishing) return continue_final();
+  reserve();
+}
+
+void Site::State::on(const at_site::ModelFailed& event) {
+  if (!pulling || event.blob != model_id) return;
+  pulling = false;
+  if (pulls >= options.model_attempts) return give_up_model(event.reason);
+  log(Level::warning, "fetching the model again: " + event.reason);
+  pull_again =
+      now + std::min(options.result_after * std::pow(2.0, pulls - 1), options.result_at_most);
+}
+
+void Site::State::on(const at_site::ModelProgress& event) {
+  if (!pulling || event.blob != model_id) return;
+  pull_moved = heard = now;
+}
+
+std::uint64_t Site::State::charge_attempt() const {
+  return output_round == task->round ? output_attempt + 1 : 1;
+}
+
+void Site::State::reserve() {
+  if (training != 0) {
+    log(Level::info, "waiting for the training that was given up to end");
+    return;
+  }
+  if (!asks_privacy()) return train();
+  phase = Phase::reserving;
+  job = ++jobs;
+  act(at_site::Reserve{job, train_task(), charge_attempt()});
+}
+
+void Site::State::on(const at_site::Reserved& event) {
+  if (job == 0 || event.job != job || phase != Phase::reserving) return;
+  charge = event;
+  if (!std::isfinite(event.epsilon)) unpromised = true;
+  train();
+}
+
+void Site::State::on(const at_site::ReservationRefused& event) {
+  if (job == 0 || event.job != job || phase != Phase::reserving) return;
+  job = 0;
+  fail("budget", event.reason);
+}
+
+void Site::State::train() {
+  phase = Phase::training;
+  job = training = ++jobs;
+  act(at_site::Train{job, train_task(), *model, task->body.evaluate && !withholds()});
+}
+
+void Site::State::on(const at_site::TrainProgress& event) {
+  if (job == 0 || event.job != job) return;
+  step = event.step;
+  steps = event.steps;
+}
+
+void Site::State::trainer_free(std::uint64_t reported) {
+  if (training == 0 || reported != training) return;
+  training = 0;
+  if (reported == job) return;  // its own report goes on with it
+  if (phase == Phase::finishing) return continue_final();
+  if (phase == Phase::pulling && model && !pulling && !pull_again) reserve();
+}
+
+void Site::State::on(const at_site::Trained& event) {
+  trainer_free(event.job);
+  if (event.job != job || phase != Phase::training) return;
+  job = 0;
+  if (!event.update) return fail("training", "the trainer gave no update");
+  const TrainResult& result = event.result;
+  ResultBody body{.attempt = task->body.attempt,
+                  .model = task->body.model.id.digest,
+                  .steps = result.steps,
+                  .weight = result.weight,
+                  .loss = {},
+                  .metrics = {},
+                  .note = {},
+                  .epsilon = {},
+                  .delta = {},
+                  .update = {event.update->id, false}};
+  if (!withholds()) {
+    if (std::isfinite(result.loss)) body.loss = result.loss;
+    std::copy_if(result.metrics.begin(), result.metrics.end(), std::back_inserter(body.metrics),
+                 [](const Metric& metric) { return std::isfinite(metric.value); });
+    body.note = result.note;
+  }
+  if (!result.note.empty()) log(Level::info, result.note);
+  if (charge && std::isfinite(charge->epsilon) && std::isfinite(charge->delta)) {
+    body.epsilon = charge->epsilon;
+    body.delta = charge->delta;
+  }
+  const std::uint64_t attempt = charge_attempt();
+  storing = StoredResult{run,          task->round, attempt, task->body.model.id.digest,
+                         body.write(), event.update};
+  output_round = task->round;
+  output_attempt = attempt;
+  phase = Phase::storing;
+  job = ++jobs;
+  act(at_site::Persist{job, *storing, charge.has_value()});
+}
+
+void Site::State::on(const at_site::TrainFailed& event) {
+  const bool ours = event.job == job;
+  trainer_free(event.job);
+  if (!ours) return;
+  job = 0;
+  if (phase == Phase::finishing)
+    return end_final("the final model could not be evaluated: " + event.reason);
+  if (phase != Phase::training) return;
+  fail("training", withholds() ? "training failed; the site's own log says why" : event.reason,
+       event.reason);
+}
+
+void Site::State::on(const at_site::Persisted& event) {
+  if (job == 0 || event.job != job || phase != Phase::storing) return;
+  job = 0;
+  stored = std::exchange(storing, std::nullopt);
+  announce();
+}
+
+void Site::State::on(const at_site::PersistFailed& event) {
+  if (job == 0 || event.job != job || phase != Phase::storing) return;
+  job = 0;
+  storing.reset();
+  fail("storage", "the result could not be stored: " + event.reason);
+}
+
+void Site::State::fail(const std::string& code, const std::string& text,
+                       const std::string& own_text) {
+  phase = Phase::failed;
+  failure = code;
+  reason = text;
+  log(Level::error,
+      "round " + std::to_string(task->round) + " failed: " + (own_text.empty() ? text : own_text));
+  send_failure();
+}
+
+void Site::State::send_failure() {
+  send(Kind::failed, task->round, ++requests,
+       ReasonBody{.code = failure, .reason = reason, .attempt = task->body.attempt}.write());
+}
+
+void Site::State::announce() {
+  const bool is_inline = stored->update->id.size <= kInlineLimit;
+  if (phase != Phase::announced) {
+    if (!is_inline) act(at_site::Serve{stored->update, stored->round});
+    phase = Phase::announced;
+    result_delay = options.result_after;
+  }
+  result_sent = now;
+  Settings body = stored->body;
+  body.set("attempt", static_cast<std::int64_t>(task->body.attempt));
+  body.set("update", BlobNote{stored->update->id, is_inline}.write());
+  send(Kind::result, stored->round, ++requests, std::move(body),
+       is_inline ? stored->update->bytes : Bytes{});
+}
+
+void Site::State::on_answer(const Message& message) {
+  if (phase != Phase::announced || message.round != stored->round) return;
+  const ReasonBody body = ReasonBody::read(message.body);
+  if (body.update && *body.update != stored->update->id.digest) return;
+  const std::string name = "the result of round " + std::to_string(message.round);
+  if (message.kind == Kind::accepted) {
+    phase = Phase::accepted;
+    log(Level::info, name + " counts");
+  } else {
+    phase = Phase::refused;
+    reason = body.reason;
+    log(Level::warning, name + " does not count (" + body.code + "): " + body.reason);
+  }
+}
+
+void Site::State::check_work() {
+  if (pulling && now - pull_moved >= options.pull_stall) {
+    on(at_site::ModelFailed{
+        model_id,
+        "nothing came for " + std::to_string(static_cast<long>(options.pull_stall)) + " s"});
+  }
+  if (pull_again && now >= *pull_again) pull();
+  if (phase == Phase::announced && joined && now - result_sent >= result_delay) {
+    result_delay = std::min(2 * result_delay, options.result_at_most);
+    announce();
+  }
+  if (phase == Phase::finishing && now - final_since >= options.final_wait) {
+    end_final("the final model could not be had in time");
+  }
+}
+
+bool Site::State::busy() const {
+  return phase == Phase::pulling || phase == Phase::reserving || phase == Phase::training ||
+         phase == Phase::storing || phase == Phase::announced;
+}
+
+bool Site::State::asks_privacy() const {
+  return !task->body.instructions.privacy.keys().empty() ||
+         !task->body.instructions.mechanism.keys().empty();
+}
+
+bool Site::State::withholds() const {
+  const Instructions& asked = task ? task->body.instructions : welcome.instructions;
+  return !asked.privacy.keys().empty() || (!asked.mechanism.keys().empty() && !unpromised);
+}
+
+TrainTask Site::State::train_task() const {
+  const Instructions& asked = task ? task->body.instructions : welcome.instructions;
+  return {.run = run_text(run),
+          .round = phase == Phase::finishing ? final_round : task->round,
+          .rounds = task ? task->body.rounds : welcome.rounds,
+          .site = options.name,
+          .seed = task ? task->body.seed : 0,
+          .network = asked.network,
+          .training = asked.training,
+          .privacy = asked.privacy,
+          .mechanism = asked.mechanism};
+}
+
+}  // namespace collegium
