@@ -22,6 +22,7 @@ struct ServerConfig {
   std::optional<double> norm_bound;            // largest L2 norm of an update that is accepted
 
   static ServerConfig read(const Settings& table, const std::filesystem::path& folder);
+  bool operator==(const ServerConfig&) const = default;
 };
 
 // The [run] table: where a run lives.
@@ -30,6 +31,7 @@ struct RunConfig {
   std::int64_t keep_checkpoints = 2;   // the newest ones; the first and the final model always stay
 
   static RunConfig read(const Settings& table, const std::filesystem::path& folder, const std::string& name);
+  bool operator==(const RunConfig&) const = default;
 };
 
 // A plugin by name with the settings it reads itself. An empty name: none.

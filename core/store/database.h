@@ -1,4 +1,5 @@
 #pragma once
+#include <concepts>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -17,7 +18,7 @@ class Statement {
   Statement(Statement&&) noexcept = default;
 
   // Binds the next parameter. Text is copied; an empty optional binds NULL. Infinity is stored as such, NaN as NULL.
-  Statement& bind(std::int64_t value);
+  Statement& bind(std::integral auto value) { return bind_integer(static_cast<std::int64_t>(value)); }
   Statement& bind(double value);
   Statement& bind(std::string_view value);
   Statement& bind_null();
@@ -28,6 +29,7 @@ class Statement {
 
   bool next();   // steps to the next row; false: no more
   void run();    // steps to the end; for statements without rows
+  Statement& reset();   // for another round of binding
 
   bool is_null(int column) const;
   std::int64_t integer(int column) const;
@@ -42,6 +44,9 @@ class Statement {
   };
   Statement(sqlite3* database, sqlite3_stmt* statement, const std::string* file)
       : database_(database), statement_(statement), file_(file) {}
+
+  Statement& bind_integer(std::int64_t value);
+  void check(int code) const;
 
   sqlite3* database_;
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
@@ -61,6 +66,7 @@ class Database {
 
   void execute(std::string_view script);   // statements without parameters, separated by semicolons
   Statement prepare(std::string_view sql) const;
+  void roll_back() noexcept;
   const std::string& file() const { return *file_; }
 
  private:

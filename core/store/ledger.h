@@ -21,6 +21,10 @@ namespace collegium {
 // Renyi divergences per order). Infinity or NaN: no guarantee.
 using EpsilonOf = std::function<double(std::span<const PrivacyEvent> events, double delta)>;
 
+// The filter of Feldman and Zrnic 2021: epsilon from the sums of Renyi divergences alone. The tighter curves of
+// privacy/accountant.h hold for schedules fixed beforehand; the next run is chosen after seeing the last.
+double renyi_filter(std::span<const PrivacyEvent> events, double delta);
+
 // The patients a ledger protects. The site names the data set; one more patient does not make a new one.
 struct LedgerDataset {
   std::string id;
@@ -65,7 +69,8 @@ struct Charge {
 // A second process that wants to write is refused while the first one lives; reading is open to everybody.
 class Ledger {
  public:
-  Ledger(const std::filesystem::path& folder, EpsilonOf epsilon_of, WallClock clock = std::chrono::system_clock::now);
+  explicit Ledger(const std::filesystem::path& folder, EpsilonOf epsilon_of = renyi_filter,
+                  WallClock clock = std::chrono::system_clock::now);
 
   // Both may be repeated. A data set keeps its unit; a changed budget or delta is taken over and noted.
   void add_dataset(const LedgerDataset& dataset);
@@ -85,14 +90,15 @@ class Ledger {
   std::optional<LedgerDataset> dataset(const std::string& id) const;
   Digest head() const { return head_; }
 
-  void note(std::string_view level, std::string_view text);        // into the site's own log
+  void note(std::string_view level, std::string_view text);        // into the site's own log, the table `note`
 
  private:
   void verify_chain();
+  void check_head() const;
   void write_head() const;
-  std::vector<PrivacyEvent> events_of(const std::string& dataset) const;
-  double epsilon(std::vector<PrivacyEvent> events, double delta) const;
-  std::string now();
+  std::string now();   // notes a clock that went backwards
+  LedgerDataset dataset_of_run(const std::string& run) const;
+  void settle(const ChargeKey& key, ChargeState state, const std::string& output_hash);
 
   std::filesystem::path folder_;
   LockFile lock_;

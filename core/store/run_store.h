@@ -27,7 +27,8 @@ struct RunInfo {
 struct ContributionRow {
   std::string site;
   std::string state;         // accepted, rejected, missing, failed
-  std::string reason;        // empty when accepted
+  std::string code;          // of a refusal or failure: "norm_too_large"; empty when accepted
+  std::string reason;        // the same for people
   double weight = 0;
   std::int64_t steps = 0;
   std::optional<double> loss;      // empty: withheld
@@ -36,9 +37,11 @@ struct ContributionRow {
   std::string update_hash;
   std::optional<double> epsilon;   // spent by this site so far; empty: it made no statement
   std::optional<double> delta;
+  std::string note;                // what else a person should know
 };
 
 struct MetricRow {
+  std::uint64_t round = 0;   // of the model left by this round; 0: the model the run started from
   std::string site;
   std::string name;          // "dice_wt"
   double value = 0;
@@ -93,7 +96,11 @@ class RunStore {
   // One transaction. Rows of an earlier, abandoned attempt at the same round are replaced.
   void close_round(const RoundRow& round, std::span<const ContributionRow> contributions,
                    std::span<const MetricRow> metrics);
-  void abandon_round(const RoundRow& round, std::span<const ContributionRow> contributions);
+  void abandon_round(const RoundRow& round, std::span<const ContributionRow> contributions,
+                     std::span<const MetricRow> metrics = {});
+
+  void record_metrics(std::span<const MetricRow> metrics);   // replaces those of the same round, site and name
+  std::vector<ContributionRow> contributions(std::uint64_t round) const;
 
   void record_site(const std::string& name, const std::string& public_key, const std::string& state,
                    const std::string& software);

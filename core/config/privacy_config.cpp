@@ -1,0 +1,58 @@
+#include "config/privacy_config.h"
+
+#include <limits>
+
+#include "collegium/error.h"
+#include "config/check.h"
+
+namespace collegium {
+
+std::optional<PrivacyConfig> PrivacyConfig::read(const Settings& table) {
+  if (table.keys().empty()) return std::nullopt;
+  PrivacyConfig config;
+  config.unit = table.one_of("unit", config.unit, {"patient"});
+  config.clip = number_above(table, "clip", config.clip, 0.0);
+  const bool by_epsilon = table.contains("epsilon");
+  const bool by_noise = table.contains("noise_multiplier");
+  if (by_epsilon == by_noise) {
+    refuse_value(table, by_epsilon ? "noise_multiplier" : "epsilon",
+                 by_epsilon ? "and 'epsilon' are both stated" : "is missing",
+                 "exactly one of 'epsilon' and 'noise_multiplier'", by_epsilon ? "both" : "neither",
+                 "state epsilon and the noise is calibrated to it, or state the noise and epsilon follows");
+  }
+  if (by_epsilon) config.epsilon = number_above(table, "epsilon", 0.0, 0.0);
+  if (by_noise) config.noise_multiplier = number_above(table, "noise_multiplier", 0.0, 0.0);
+  if (!table.contains("delta")) {
+    refuse_value(table, "delta", "is missing", "a number above 0 and below 1", "nothing",
+                 "take one well below 1 / the number of patients of the smallest site");
+  }
+  config.delta = number_between(table, "delta", 0.0, 0.0, 1.0);
+  if (table.contains("sampling_rate")) {
+    const double rate = number_above(table, "sampling_rate", 1.0, 0.0);
+    config.sampling_rate = table.number_in("sampling_rate", rate, 0.0, 1.0);
+  }
+  return config;
+}
+
+Settings PrivacyConfig::to_settings() const {
+  Settings table;
+  table.set("unit", unit);
+  table.set("clip", clip);
+  if (epsilon) table.set("epsilon", *epsilon);
+  if (noise_multiplier) table.set("noise_multiplier", *noise_multiplier);
+  table.set("delta", delta);
+  if (sampling_rate) table.set("sampling_rate", *sampling_rate);
+  return table;
+}
+
+double PrivacyConfig::rate(std::int64_t batch_size, std::int64_t n_public) const {
+  if (sampling_rate) return *sampling_rate;
+  if (n_public >= batch_size && batch_size > 0) return static_cast<double>(batch_size) / static_cast<double>(n_public);
+  throw ConfigError({.what = "the site declares fewer patients than one batch has",
+                     .where = "[data] n_public",
+                     .expected = "at least batch_size = " + std::to_string(batch_size),
+                     .found = std::to_string(n_public),
+                     .remedy = "take smaller batches, or leave out this site"});
+}
+
+}  // namespace collegium

@@ -1,0 +1,67 @@
+#include "config/site_config.h"
+
+#include "config/check.h"
+
+namespace collegium {
+
+DataConfig DataConfig::read(const Settings& table, const std::filesystem::path& folder, const std::string& site) {
+  DataConfig config;
+  config.format = table.one_of("format", config.format, {"brats", "msd"});
+  config.path = resolve(folder, table.text("path"));
+  config.labels = table.one_of("labels", config.format == "msd" ? "msd" : "brats2018", {"brats2018", "brats2023", "msd"});
+  config.subjects = table.texts("subjects");
+  config.id = table.text("id", site);
+  check_name(table, "id", config.id);
+  if (table.contains("n_public")) config.n_public = table.integer_in("n_public", 1, 1, 1'000'000'000);
+  return config;
+}
+
+PolicyConfig PolicyConfig::read(const Settings& table) {
+  PolicyConfig config;
+  if (table.contains("privacy")) {
+    const Settings privacy = table.table("privacy");
+    BudgetConfig budget;
+    budget.unit = privacy.one_of("unit", budget.unit, {"patient"});
+    privacy.number("epsilon");   // both are refused when they are missing: a budget has no default
+    privacy.number("delta");
+    budget.epsilon = number_above(privacy, "epsilon", 0.0, 0.0);
+    budget.delta = number_between(privacy, "delta", 0.0, 0.0, 1.0);
+    config.privacy = budget;
+  }
+  config.models = table.texts("models");
+  for (const std::string& model : config.models) check_word(table, "models", model);
+  if (table.contains("max_rounds")) config.max_rounds = table.integer_in("max_rounds", 1, 1, 1'000'000);
+  return config;
+}
+
+SiteConfig SiteConfig::read(const Settings& settings, const std::filesystem::path& folder) {
+  SiteConfig config;
+  const Settings site = settings.table("site");
+  config.name = site.text("name");
+  check_name(site, "name", config.name);
+  config.server = site.text("server", config.server);
+  check_address(site, "server", config.server);
+  config.server_key = resolve(folder, site.text("server_key", config.server_key.string()));
+  config.secret = resolve(folder, site.text("secret", config.name + ".secret"));
+  config.state = resolve(folder, site.text("state", config.state.string()));
+  config.insecure = site.boolean("insecure", config.insecure);
+  const Settings data = settings.table("data");
+  config.data = DataConfig::read(data, folder, config.name);
+  config.policy = PolicyConfig::read(settings.table("policy"));
+  config.plugin_paths = read_plugin_paths(settings, folder);
+  const Settings resources = settings.table("resources");
+  config.threads = resources.integer_in("threads", config.threads, 1, 1024);
+  config.device = resources.one_of("device", config.device, {"auto", "cpu", "cuda"});
+  settings.refuse_unknown();
+  if (config.policy.privacy && !config.data.n_public) {
+    refuse_value(data, "n_public", "is missing", "a count of patients that may be known", "nothing",
+                 "state it, rounded down: under [policy] privacy nothing may be derived from the true count");
+  }
+  return config;
+}
+
+SiteConfig SiteConfig::load(const std::filesystem::path& file) {
+  return read(Settings::load(file.string()), file.parent_path());
+}
+
+}  // namespace collegium

@@ -1,0 +1,250 @@
+#include "store/run_store.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <system_error>
+#include <utility>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "collegium/error.h"
+#include "collegium/version.h"
+#include "model/safetensors.h"
+#include "store/run_schema.h"
+
+namespace collegium {
+namespace {
+
+constexpr const char* kFinalModel = "model.safetensors";
+
+std::string now() { return timestamp(std::chrono::system_clock::now()); }
+
+std::string checkpoint_name(std::uint64_t round) {
+  std::array<char, 64> name{};
+  std::snprintf(name.data(), name.size(), "checkpoints/round-%06llu.safetensors", static_cast<unsigned long long>(round));
+  return name.data();
+}
+
+std::string hash_of(std::span<const float> model) {
+  return to_hex(hash_bytes({reinterpret_cast<const std::uint8_t*>(model.data()), model.size_bytes()}));
+}
+
+void write_metric(Database& database, const MetricRow& metric) {
+  database
+      .prepare("INSERT INTO metric(round, site, name, value, count) VALUES(?, ?, ?, ?, ?) "
+               "ON CONFLICT(round, site, name) DO UPDATE SET value = excluded.value, count = excluded.count")
+      .bind(metric.round).bind(metric.site).bind(metric.name).bind(metric.value).bind(metric.count).run();
+}
+
+std::filesystem::path made(const std::filesystem::path& folder) {
+  make_folders((folder / "checkpoints").string());
+  return folder;
+}
+
+std::filesystem::path existing(const std::filesystem::path& folder) {
+  if (std::filesystem::exists(folder / "run.db")) return folder;
+  throw SystemError(Problem{.what = "there is no run in this folder",
+                            .where = folder.string(),
+                            .expected = "a file run.db",
+                            .remedy = "give the folder of a run, as [run] folder names it"});
+}
+
+}  // namespace
+
+RunStore::RunStore(std::filesystem::path folder, Database::Mode mode)
+    : folder_(std::move(folder)),
+      lock_(folder_ / "run.lock", "the run"),
+      database_(folder_ / "run.db", mode) {
+  Transaction schema(database_);
+  database_.execute(kRunSchema);
+  schema.commit();
+  info_ = {meta("run"), meta("name"), meta("config"), meta("layout"), meta("simulation") == "1"};
+}
+
+RunStore RunStore::open(const std::filesystem::path& folder) {
+  RunStore store(existing(folder), Database::Mode::existing);
+  if (!store.info_.run.empty()) return store;
+  throw SystemError(Problem{.what = "the run in this folder was never started",
+                            .where = folder.string(),
+                            .remedy = "delete the folder and start the run anew"});
+}
+
+RunStore RunStore::create(const std::filesystem::path& folder, const RunInfo& info) {
+  RunStore store(made(folder), Database::Mode::create);
+  if (store.info_.run == info.run) return store;
+  if (!store.info_.run.empty()) {
+    throw SystemError(Problem{.what = "the folder holds another run",
+                              .where = folder.string(),
+                              .expected = "run " + info.run,
+                              .found = "run " + store.info_.run + " of '" + store.info_.name + "', " + store.state(),
+                              .remedy = "choose another [run] folder, or resume that run"});
+  }
+  Transaction transaction(store.database_);
+  store.set_meta("run", info.run);
+  store.set_meta("name", info.name);
+  store.set_meta("config", info.config);
+  store.set_meta("layout", info.layout);
+  store.set_meta("simulation", info.simulation ? "1" : "0");
+  store.set_meta("state", "running");
+  store.set_meta("reason", "");
+  store.set_meta("created", now());
+  store.set_meta("version", COLLEGIUM_VERSION);
+  transaction.commit();
+  store.info_ = info;
+  return store;
+}
+
+std::string RunStore::meta(std::string_view key) const {
+  Statement row = database_.prepare("SELECT value FROM meta WHERE key = ?");
+  row.bind(key);
+  return row.next() ? row.text(0) : std::string();
+}
+
+void RunStore::set_meta(std::string_view key, std::string_view value) {
+  database_.prepare("INSERT INTO meta(key, value) VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value")
+      .bind(key).bind(value).run();
+}
+
+std::string RunStore::state() const { return meta("state"); }
+
+std::optional<RunStore::Closed> RunStore::last_closed() const {
+  Statement row = database_.prepare(
+      "SELECT number, model, model_hash FROM round WHERE state = 'closed' ORDER BY number DESC LIMIT 1");
+  if (!row.next()) return std::nullopt;
+  return Closed{static_cast<std::uint64_t>(row.integer(0)), {row.text(1), row.text(2)}};
+}
+
+Checkpoint RunStore::write_checkpoint(std::uint64_t round, const Layout& layout, std::span<const float> model) {
+  Checkpoint checkpoint{checkpoint_name(round), hash_of(model)};
+  save_safetensors(folder_ / checkpoint.file, layout, model,
+                   {{"collegium.run", info_.run}, {"collegium.round", std::to_string(round)}});
+  return checkpoint;
+}
+
+std::vector<float> RunStore::load_checkpoint(const Checkpoint& model, const Layout& layout) const {
+  StoredModel stored = load_safetensors(folder_ / model.file);
+  const bool fits = stored.layout == layout;
+  if (fits && hash_of(stored.values) == model.hash) return std::move(stored.values);
+  throw SystemError(Problem{.what = "this is not the model that the run recorded",
+                            .where = (folder_ / model.file).string(),
+                            .expected = fits ? "hash " + model.hash : "layout " + layout.hash(),
+                            .found = fits ? "hash " + hash_of(stored.values) : "layout " + stored.layout.hash(),
+                            .remedy = "put back the file; the run cannot go on from another model"});
+}
+
+void RunStore::write_round(const RoundRow& round, std::string_view state,
+                           std::span<const ContributionRow> contributions, std::span<const MetricRow> metrics) {
+  Transaction transaction(database_);
+  database_
+      .prepare("INSERT OR REPLACE INTO round(number, state, attempts, opened, closed, seconds, model, model_hash, "
+               "bytes_in, bytes_out, reason) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(round.number).bind(state).bind(round.attempts).bind(timestamp(round.opened)).bind(timestamp(round.closed))
+      .bind(round.seconds).bind(round.model.file).bind(round.model.hash).bind(round.bytes_in).bind(round.bytes_out)
+      .bind(round.reason).run();
+  database_.prepare("DELETE FROM contribution WHERE round = ?").bind(round.number).run();
+  for (const ContributionRow& row : contributions) {
+    database_
+        .prepare("INSERT INTO contribution(round, site, state, reason, weight, steps, loss, seconds, bytes, "
+                 "update_hash, epsilon, delta, code, note) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+        .bind(round.number).bind(row.site).bind(row.state).bind(row.reason).bind(row.weight).bind(row.steps)
+        .bind(row.loss).bind(row.seconds).bind(row.bytes).bind(row.update_hash).bind(row.epsilon).bind(row.delta)
+        .bind(row.code).bind(row.note).run();
+  }
+  for (const MetricRow& metric : metrics) write_metric(database_, metric);
+  transaction.commit();
+}
+
+void RunStore::close_round(const RoundRow& round, std::span<const ContributionRow> contributions,
+                           std::span<const MetricRow> metrics) {
+  if (round.model.file.empty() || !std::filesystem::exists(folder_ / round.model.file)) {
+    throw SystemError(Problem{.what = "round " + std::to_string(round.number) + " cannot be closed without its model",
+                              .where = (folder_ / round.model.file).string(),
+                              .remedy = "write the checkpoint first"});
+  }
+  write_round(round, "closed", contributions, metrics);
+}
+
+void RunStore::abandon_round(const RoundRow& round, std::span<const ContributionRow> contributions,
+                             std::span<const MetricRow> metrics) {
+  write_round(round, "abandoned", contributions, metrics);
+}
+
+void RunStore::record_metrics(std::span<const MetricRow> metrics) {
+  Transaction transaction(database_);
+  for (const MetricRow& metric : metrics) write_metric(database_, metric);
+  transaction.commit();
+}
+
+std::vector<ContributionRow> RunStore::contributions(std::uint64_t round) const {
+  Statement row = database_.prepare(
+      "SELECT site, state, code, reason, weight, steps, loss, seconds, bytes, update_hash, epsilon, delta, note "
+      "FROM contribution WHERE round = ? ORDER BY rowid");
+  row.bind(round);
+  std::vector<ContributionRow> rows;
+  while (row.next()) {
+    rows.push_back({.site = row.text(0),
+                    .state = row.text(1),
+                    .code = row.text(2),
+                    .reason = row.text(3),
+                    .weight = row.number(4),
+                    .steps = row.integer(5),
+                    .loss = row.number_if_any(6),
+                    .seconds = row.number(7),
+                    .bytes = row.integer(8),
+                    .update_hash = row.text(9),
+                    .epsilon = row.number_if_any(10),
+                    .delta = row.number_if_any(11),
+                    .note = row.text(12)});
+  }
+  return rows;
+}
+
+void RunStore::record_site(const std::string& name, const std::string& public_key, const std::string& state,
+                           const std::string& software) {
+  const std::string at = now();
+  database_
+      .prepare("INSERT INTO site(name, public_key, state, first_seen, last_seen, software) VALUES(?, ?, ?, ?, ?, ?) "
+               "ON CONFLICT(name) DO UPDATE SET public_key = excluded.public_key, state = excluded.state, "
+               "last_seen = excluded.last_seen, software = excluded.software")
+      .bind(name).bind(public_key).bind(state).bind(at).bind(at).bind(software).run();
+}
+
+void RunStore::event(std::string_view level, std::string_view site, std::string_view text) {
+  database_.prepare("INSERT INTO event(at, level, site, text) VALUES(?, ?, ?, ?)")
+      .bind(now()).bind(level).bind(site).bind(text).run();
+}
+
+void RunStore::finish(std::string_view state, std::string_view reason, const Layout& layout,
+                      std::span<const float> model) {
+  if (!model.empty()) {
+    save_safetensors(folder_ / kFinalModel, layout, model, {{"collegium.run", info_.run}});
+  }
+  Transaction transaction(database_);
+  set_meta("state", state);
+  set_meta("reason", reason);
+  transaction.commit();
+}
+
+void RunStore::reopen() {
+  Transaction transaction(database_);
+  set_meta("state", "running");
+  set_meta("reason", "");
+  transaction.commit();
+}
+
+void RunStore::prune_checkpoints(std::int64_t keep) {
+  std::vector<std::pair<std::int64_t, std::string>> old;
+  Statement rows = database_.prepare(
+      "SELECT number, model FROM round WHERE state = 'closed' AND model <> '' ORDER BY number DESC LIMIT -1 OFFSET ?");
+  rows.bind(std::max<std::int64_t>(keep, 1));   // the newest one is what a restart needs
+  while (rows.next()) old.emplace_back(rows.integer(0), rows.text(1));
+  for (const auto& [number, file] : old) {
+    std::error_code error;
+    std::filesystem::remove(folder_ / file, error);
+    if (error) throw_system_error("cannot delete", (folder_ / file).string(), error.value());
+    database_.prepare("UPDATE round SET model = '' WHERE number = ?").bind(number).run();
+  }
+}
+
+}  // namespace collegium
