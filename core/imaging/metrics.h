@@ -46,8 +46,8 @@ double hausdorff95(std::span<const std::uint8_t> pred, std::span<const std::uint
                    const Extent& extent, const Spacing& spacing,
                    HausdorffMethod method = HausdorffMethod::kBrats);
 
-// Distances in mm from every surface voxel of `from` to the nearest surface voxel of `to`; both
-// masks must be non-empty.
+// Distances in mm from every surface voxel of `from` to the nearest surface voxel of `to`;
+// none if either mask is empty.
 std::vector<double> surface_distances(std::span<const std::uint8_t> from,
                                       std::span<const std::uint8_t> to, const Extent& extent,
                                       const Spacing& spacing);

@@ -10,7 +10,8 @@ namespace collegium {
 // What happens to a subject before the network sees it in training, in this order: crop, flips,
 // normalise, scale, shift.
 struct SampleSettings {
-  Extent crop{};                 // 0 on all axes: the whole volume
+  Extent crop{};                 // voxels; 0: the whole axis, padded to a multiple of `divisor`
+  std::int64_t divisor = 1;      // what the network needs an axis to be a multiple of
   bool flip = true;              // each axis with probability 1/2
   double intensity_scale = 0.1;  // v (1 + U(-s, s))
   double intensity_shift = 0.1;  // v + U(-s, s), one draw for all channels
@@ -32,6 +33,7 @@ struct SampleChoice {
 };
 SampleChoice choose_sample(const Subject& subject, const SampleSettings& settings, Draws& draws);
 
+// DataError if the subject has no labels.
 Sample make_sample(const Subject& subject, const SampleChoice& choice);
 
 // For evaluation: the whole volume, normalised, nothing random.

@@ -14,10 +14,10 @@ namespace collegium {
 // One patient: which files, nothing read yet.
 struct SubjectFiles {
   std::string id;
-  std::string site;   // sub-folder, CSV column or empty
-  std::string grade;  // as dataset.json or the CSV says; empty if unknown
-  std::vector<std::filesystem::path>
-      images;  // four one-channel files, or one file with four channels
+  std::string site;   // sub-folder, entry of the list, column of the table, or empty
+  std::string grade;  // as the list or the table says; empty if unknown
+  std::vector<std::filesystem::path> images;    // four files of one sequence, or one of four
+  std::vector<std::size_t> channels;            // one file: which of its channels is each of ours
   std::optional<std::filesystem::path> labels;  // none: a subject to predict
 };
 
@@ -38,21 +38,20 @@ struct Subject {
 };
 
 struct SubjectSource {
-  std::string format = "brats";  // "brats": a folder of subject folders; "msd": a dataset.json
-  std::filesystem::path path;    // the folder; or the dataset.json itself
-  std::string labels =
-      "brats2018";  // "brats2018" | "brats2023" | "msd" (numbers from dataset.json)
+  std::string format = "brats";       // "brats": a folder of subject folders; "msd": a dataset.json
+  std::filesystem::path path;         // the folder, or the dataset.json itself
+  std::string labels = "brats2018";   // or "brats2023"; "msd": the numbers dataset.json states
   std::vector<std::string> subjects;  // only these; empty: all
-  std::filesystem::path table;  // CSV with a column `subject` and optionally `site` and `grade`
-  std::string site;             // only subjects of this site; empty: all
+  std::filesystem::path table;        // CSV with `subject` and optionally `site` and `grade`
+  std::string site;                   // only subjects of this site; empty: all
 };
 
 // The subjects of a data set, sorted by id.
-//   brats: <path>/[<site>/]<subject>/<subject>{_t1ce,_t1,_t2,_flair,_seg}.nii[.gz], or the 2023
-//   names -t1c, -t1n, -t2w, -t2f, -seg. msd:   dataset.json {training: [{image: file | [4 files in
-//   channel order], label, [subject], [site], [grade]}], labels}.
-// ConfigError for an unknown format or label scheme, DataError (with the subject and the file) for
-// the data itself.
+//   brats: PATH/[SITE/]ID/ID{_t1ce,_t1,_t2,_flair,_seg}.nii[.gz], or 2023's -t1c -t1n -t2w -t2f
+//   -seg msd:   {training: [{image: file | [4 files], label, [subject], [site], [grade]}],
+//           modality: {"0": name of the sequence, ...}, labels: {"1": name of the tissue, ...}}
+// A list of 4 files without `modality` is in our channel order. Other keys are ignored. ConfigError
+// for an unknown format or label scheme, DataError (with the subject and the file) for the data.
 class SubjectSet {
  public:
   explicit SubjectSet(SubjectSource source);
@@ -60,18 +59,20 @@ class SubjectSet {
   const std::vector<SubjectFiles>& files() const { return files_; }
   std::size_t size() const { return files_.size(); }
   const LabelScheme& scheme() const { return scheme_; }
+  const Spacing& spacing() const { return spacing_; }  // of every subject, axes R, A, S
 
-  // All four sequences and the labels must lie on one grid (affine within 1e-3); NaN and infinite
-  // intensities, unknown labels and a voxel spacing other than the first subject's are refused.
-  // Safe to call from several threads.
+  // All sequences and the labels must lie on one grid (affine within 1e-3); NaN and infinite
+  // intensities, unknown labels and a voxel spacing other than the first subject's are refused:
+  // nothing here resamples. Safe to call from several threads.
   Subject load(std::size_t index) const;
 
-  // Looks at headers only and returns one line for each subject that load would refuse for its grid
-  // or its missing files.
+  // Looks at headers only: one line for each subject that load would refuse for a missing or
+  // damaged header or for its grid.
   std::vector<std::string> check() const;
 
  private:
-  SubjectSource source_;
+  void choose(const SubjectSource& source);
+  Grid common_grid(const SubjectFiles& files) const;
   LabelScheme scheme_;
   std::vector<SubjectFiles> files_;
   Spacing spacing_{};

@@ -1,0 +1,27 @@
+#pragma once
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "imaging/labels.h"
+#include "imaging/subjects.h"
+
+namespace collegium {
+
+// Which subjects a folder or a list names; opens no volume.
+
+// Folders named as their subject, directly or one level down (a site; HGG and LGG, as BraTS 2018
+// has them, are grades).
+std::vector<SubjectFiles> find_brats_subjects(const std::filesystem::path& folder);
+
+// An MSD list: its subjects in the order t1ce, t1, t2, flair, and the label numbers it states.
+struct MsdList {
+  std::vector<SubjectFiles> subjects;
+  std::vector<std::pair<std::int32_t, std::string>> labels;
+  std::filesystem::path file;
+};
+MsdList read_msd_list(
+    const std::filesystem::path& path);  // the file, or the folder of a dataset.json
+
+}  // namespace collegium
