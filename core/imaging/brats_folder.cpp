@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <array>
-#include <map>
 
 #include "collegium/error.h"
 #include "imaging/subject_lists.h"
@@ -57,10 +56,12 @@ fs::path find_volume(const fs::path& folder, const std::string& id, const Ending
   return found;
 }
 
-// No images: this is not a subject's folder.
-SubjectFiles read_subject_folder(const fs::path& folder) {
-  SubjectFiles subject{
-      .id = folder.filename().string(), .site = {}, .grade = {}, .images = {}, .labels = {}};
+// No images: this is not a subject's folder, or not one of those asked for.
+SubjectFiles read_subject_folder(const fs::path& folder, const std::vector<std::string>& only) {
+  SubjectFiles subject;
+  subject.id = folder.filename().string();
+  if (!only.empty() && std::find(only.begin(), only.end(), subject.id) == only.end())
+    return subject;
   std::string missing;
   for (std::size_t i = 0; i < kSequenceEndings.size(); ++i) {
     fs::path file = find_volume(folder, subject.id, kSequenceEndings[i]);
@@ -82,21 +83,24 @@ SubjectFiles read_subject_folder(const fs::path& folder) {
 
 }  // namespace
 
-std::vector<SubjectFiles> find_brats_subjects(const fs::path& folder) {
+std::vector<SubjectFiles> find_brats_subjects(const fs::path& folder,
+                                              const std::vector<std::string>& only) {
   std::vector<SubjectFiles> subjects;
+  // True if `inner` is a subject's folder.
+  const auto take = [&](const fs::path& inner, const std::string& site, const std::string& grade) {
+    SubjectFiles subject = read_subject_folder(inner, only);
+    if (subject.images.empty()) return false;
+    subject.site = site;
+    subject.grade = grade;
+    subjects.push_back(std::move(subject));
+    return true;
+  };
   for (const fs::path& outer : folders_in(folder)) {
-    SubjectFiles subject = read_subject_folder(outer);
-    if (!subject.images.empty()) {
-      subjects.push_back(std::move(subject));
-      continue;
-    }
+    if (take(outer, "", "")) continue;
     const std::string name = outer.filename().string();
     const bool grade = name == "HGG" || name == "LGG";
     for (const fs::path& inner : folders_in(outer)) {
-      subject = read_subject_folder(inner);
-      if (subject.images.empty()) continue;
-      (grade ? subject.grade : subject.site) = name;
-      subjects.push_back(std::move(subject));
+      take(inner, grade ? "" : name, grade ? name : "");
     }
   }
   return subjects;

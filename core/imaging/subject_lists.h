@@ -13,7 +13,9 @@ namespace collegium {
 
 // Folders named as their subject, directly or one level down (a site; HGG and LGG, as BraTS 2018
 // has them, are grades).
-std::vector<SubjectFiles> find_brats_subjects(const std::filesystem::path& folder);
+// `only`, if not empty, are the ids to look at; other folders may be broken.
+std::vector<SubjectFiles> find_brats_subjects(const std::filesystem::path& folder,
+                                              const std::vector<std::string>& only = {});
 
 // An MSD list: its subjects in the order t1ce, t1, t2, flair, and the label numbers it states.
 struct MsdList {

@@ -97,6 +97,34 @@ std::vector<float> pick_channel(const Volume& volume, std::size_t channel) {
   return out;
 }
 
+// The four sequences, one or all from a file. Grids are compared again: a file may have been
+// replaced since its header was looked at.
+void read_images(const SubjectFiles& files, const Grid& grid, Subject& subject) {
+  const bool together = files.images.size() == 1;
+  Volume volume;
+  for (std::size_t i = 0; i < kSequences; ++i) {
+    if (i < files.images.size()) {
+      volume = read_volume(files.images[i]);
+      check_channels(volume.grid, files.images[i], together ? kSequences : 1);
+      check_same_grid(grid, files.images[0], volume.grid, files.images[i]);
+      require_finite(volume, files.images[i]);
+    }
+    reorient<float>(together ? pick_channel(volume, files.channels[i]) : volume.values,
+                    subject.file_extent, subject.orientation,
+                    subject.image.channel(static_cast<std::int64_t>(i)));
+  }
+}
+
+MaskImage read_regions(const fs::path& file, const Grid& grid, const Subject& subject,
+                       const LabelScheme& scheme) {
+  const LabelVolume labels = read_labels(file);
+  check_channels(labels.grid, file, 1);
+  check_same_grid(grid, "the images", labels.grid, file);
+  std::vector<std::int32_t> turned(labels.values.size());
+  reorient<std::int32_t>(labels.values, subject.file_extent, subject.orientation, turned);
+  return regions_from_labels(turned, subject.image.extent, scheme, file.string());
+}
+
 void apply_table(const fs::path& file, std::vector<SubjectFiles>& subjects) {
   const CsvTable table = read_csv(file);
   const auto id = table.column("subject"), site = table.column("site"),
@@ -149,7 +177,7 @@ void keep_named(const SubjectSource& source, std::vector<SubjectFiles>& subjects
 
 SubjectSet::SubjectSet(SubjectSource source) {
   if (source.format == "brats") {
-    files_ = find_brats_subjects(source.path);
+    files_ = find_brats_subjects(source.path, source.subjects);
     if (source.labels == "msd") {
       throw ConfigError({.what = "labels = \"msd\" needs format = \"msd\"",
                          .expected = "brats2018 or brats2023",
@@ -227,36 +255,18 @@ Subject SubjectSet::load(std::size_t index) const {
   const SubjectFiles& files = files_.at(index);
   return naming(files.id, [&] {
     const Grid grid = common_grid(files);
-    Subject subject{.id = files.id, .site = files.site, .grade = files.grade};
+    Subject subject;
+    subject.id = files.id;
+    subject.site = files.site;
+    subject.grade = files.grade;
     subject.file_extent = grid.extent();
     subject.file_affine = grid.affine;
     subject.orientation = orientation_to_ras(grid.affine);
-    const Extent extent = subject.orientation.apply(subject.file_extent);
     subject.affine = reoriented(grid.affine, subject.file_extent, subject.orientation);
     subject.spacing = spacing_of(subject.affine);
-    subject.image = FloatImage(kSequences, extent);
-
-    Volume volume;
-    for (std::size_t i = 0; i < kSequences; ++i) {
-      if (i < files.images.size()) {
-        volume = read_volume(files.images[i]);
-        require_finite(volume, files.images[i]);
-      }
-      if (files.images.size() == 1) {
-        const std::vector<float> channel = pick_channel(volume, files.channels[i]);
-        reorient<float>(channel, subject.file_extent, subject.orientation,
-                        subject.image.channel(static_cast<std::int64_t>(i)));
-      } else {
-        reorient<float>(volume.values, subject.file_extent, subject.orientation,
-                        subject.image.channel(static_cast<std::int64_t>(i)));
-      }
-    }
-    if (files.labels) {
-      const LabelVolume labels = read_labels(*files.labels);
-      std::vector<std::int32_t> turned(labels.values.size());
-      reorient<std::int32_t>(labels.values, subject.file_extent, subject.orientation, turned);
-      subject.regions = regions_from_labels(turned, extent, scheme_, files.labels->string());
-    }
+    subject.image = FloatImage(kSequences, subject.orientation.apply(subject.file_extent));
+    read_images(files, grid, subject);
+    if (files.labels) subject.regions = read_regions(*files.labels, grid, subject, scheme_);
     return subject;
   });
 }
