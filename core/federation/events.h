@@ -186,6 +186,7 @@ namespace at_site {
 struct MessageFrom {
   Message message;
 };
+struct LineRestored {};  // the connection was lost and is back, perhaps to another coordinator process
 struct Prepared {
   std::string layout;
 };  // the network is built; its layout's hash
@@ -307,7 +308,7 @@ struct Stop {
 }  // namespace at_site
 
 using SiteEvent =
-    std::variant<Started, Tick, StopRequested, at_site::MessageFrom, at_site::Prepared,
+    std::variant<Started, Tick, StopRequested, at_site::MessageFrom, at_site::LineRestored, at_site::Prepared,
                  at_site::PrepareFailed, at_site::ModelReady, at_site::ModelFailed,
                  at_site::ModelProgress, at_site::Reserved, at_site::ReservationRefused,
                  at_site::TrainProgress, at_site::Trained, at_site::TrainFailed, at_site::Evaluated,

@@ -116,6 +116,13 @@ void Site::State::on(const at_site::MessageFrom& event) {
   }
 }
 
+void Site::State::on(const at_site::LineRestored&) {
+  if (!started) return;
+  joined = false;
+  join_delay = options.join_after;
+  join();
+}
+
 void Site::State::on_welcome(const Message& message) {
   if (phase == Phase::finishing) return;
   if (join_request == 0 || message.request != join_request) return;  // an answer to an earlier join

@@ -77,6 +77,7 @@ struct Site::State {
   void on(const Started& event);
   void on(const Tick& event);
   void on(const at_site::MessageFrom& event);
+  void on(const at_site::LineRestored& event);
   void on(const at_site::Prepared& event);
   void on(const at_site::PrepareFailed& event);
   void on_welcome(const Message& message);

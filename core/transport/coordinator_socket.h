@@ -22,8 +22,8 @@ class CoordinatorSocket {
   struct Options {
     std::string address;    // "tcp://*:7700"; port 0 takes a free one
     bool insecure = false;  // no encryption; a site is whoever it says it is, out of the roster
-    std::optional<KeyPair> key;  // required unless insecure
-    Roster roster;
+    std::optional<KeyPair> key = {};  // required unless insecure
+    Roster roster = {};
   };
   struct Received {
     std::string site;

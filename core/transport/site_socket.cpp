@@ -78,6 +78,7 @@ std::optional<SiteSocket::Line> SiteSocket::line_event() {
       case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         return Line::up;
       case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
+        socket_.set(zmq::sockopt::linger, 0);  // what waits in the queue will not be taken
         return Line::refused;
       case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
       case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:

@@ -17,9 +17,9 @@ class SiteSocket {
   struct Options {
     std::string address;  // "tcp://federation.example.org:7700"
     bool insecure = false;
-    std::string name;                     // only used in the insecure mode: whom to claim to be
-    std::optional<KeyPair> key;           // required unless insecure
-    std::optional<PublicKey> server_key;  // required unless insecure
+    std::string name = {};            // only used in the insecure mode: whom to claim to be
+    std::optional<KeyPair> key = {};  // required unless insecure
+    std::optional<PublicKey> server_key = {};  // required unless insecure
   };
   // What happened to the line since the last question.
   enum class Line {

@@ -33,7 +33,8 @@ class BlobFetch {
   void resume();              // the line was lost: next() asks again for everything unanswered
 
   State state() const { return state_; }
-  const std::string& reason() const { return reason_; }  // why it failed
+  const std::string& reason() const { return reason_; }   // why it failed
+  bool corrupted() const { return bad_ >= kBadAnswers; }  // it failed because the bytes were false
   const BlobId& id() const { return id_; }
   std::uint64_t received() const { return received_; }  // verified bytes so far
   Bytes bytes() const;                                  // the whole blob once done

@@ -1,0 +1,75 @@
+#include "transport/run_work.h"
+
+#include <utility>
+
+#include "collegium/error.h"
+#include "collegium/vector_ops.h"
+
+namespace collegium {
+
+RunWork::RunWork(Options options) : options_(std::move(options)), model_(options_.model) {}
+
+void RunWork::open_aggregate(std::uint64_t) {
+  drop_aggregate();
+  aggregator_ = options_.aggregator();
+}
+
+std::optional<Refusal> RunWork::accumulate(const std::string& site, const Bytes& values,
+                                           double weight) {
+  if (auto refusal = check_values(options_.rules, values)) return refusal;
+  if (!aggregator_)
+    throw PluginError(
+        Problem{.what = "there is no aggregator for this round", .where = "site " + site});
+  Floats floats(values);
+  names_.push_back(std::make_unique<std::string>(site));
+  aggregator_->accumulate(Update{floats.values(), weight, *names_.back()});
+  if (aggregator_->traits().retains_updates) retained_.push_back(std::move(floats));
+  return std::nullopt;
+}
+
+SharedBlob RunWork::finish_aggregate() {
+  if (!aggregator_) throw PluginError(Problem{.what = "there is no aggregator for this round"});
+  const Floats before(model_->bytes);
+  std::vector<float> after(before.values().size());
+  aggregator_->finish(after);
+  drop_aggregate();
+  if (!all_finite(after))
+    throw PluginError(Problem{
+        .what = "the aggregator made values that are not finite",
+        .remedy = "look at the updates' norms; [server] norm_bound refuses what is too large"});
+  add_scaled(std::span<float>(after), 1.0, before.values());
+  return std::make_shared<const Blob>(Blob::of(bytes_of(std::move(after))));
+}
+
+void RunWork::drop_aggregate() {
+  aggregator_.reset();
+  retained_.clear();
+  names_.clear();
+}
+
+void RunWork::persist(const RoundRecord& record, const SharedBlob& model) {
+  if (options_.journal) {
+    if (model)
+      options_.journal->round(record, Floats(model->bytes).values());
+    else
+      options_.journal->round(record, {});
+  }
+  if (model) model_ = model;
+  if (options_.on_round) options_.on_round(record);
+}
+
+void RunWork::record_metrics(const std::string& site, std::uint64_t round,
+                             const std::vector<Metric>& metrics) {
+  if (options_.journal) options_.journal->metrics(site, round, metrics);
+}
+
+void RunWork::log(const LogEvent& event) {
+  if (options_.on_log) options_.on_log(event);
+  if (options_.journal) options_.journal->log(event);
+}
+
+void RunWork::finish(Outcome outcome, const std::string& reason) {
+  if (options_.journal) options_.journal->finish(outcome, reason, Floats(model_->bytes).values());
+}
+
+}  // namespace collegium

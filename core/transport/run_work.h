@@ -1,0 +1,67 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "collegium/aggregator.h"
+#include "collegium/layout.h"
+#include "federation/coordinator.h"
+#include "transport/coordinator_work.h"
+#include "transport/float_bytes.h"
+
+namespace collegium {
+
+// Where a run is written down. Calls come one at a time.
+class RunJournal {
+ public:
+  virtual ~RunJournal() = default;
+  // Durable when it returns; `model` is empty for an abandoned round.
+  virtual void round(const RoundRecord& record, std::span<const float> model) = 0;
+  virtual void metrics(const std::string& site, std::uint64_t round,
+                       const std::vector<Metric>& metrics) = 0;
+  virtual void log(const LogEvent& event) = 0;
+  virtual void finish(Outcome outcome, const std::string& reason, std::span<const float> model) = 0;
+};
+
+// Aggregation by a plugin, the model it moves, and the journal: model after = model before + the
+// aggregated update.
+class RunWork final : public CoordinatorWork {
+ public:
+  struct Options {
+    RoundRules rules;
+    std::function<std::unique_ptr<Aggregator>()> aggregator;  // a new one every round
+    SharedBlob model;                                         // where the run stands
+    RunJournal* journal = nullptr;                            // none: nothing is written down
+    std::function<void(const RoundRecord&)> on_round;  // after it is durable; from a worker thread
+    std::function<void(const LogEvent&)> on_log;
+  };
+  explicit RunWork(Options options);
+
+  bool small() const override { return options_.model->id.size <= kInlineLimit; }
+  bool durable() const override { return options_.journal != nullptr; }
+  void open_aggregate(std::uint64_t round) override;
+  std::optional<Refusal> accumulate(const std::string& site, const Bytes& values,
+                                    double weight) override;
+  SharedBlob finish_aggregate() override;
+  void drop_aggregate() override;
+  void persist(const RoundRecord& record, const SharedBlob& model) override;
+  void record_metrics(const std::string& site, std::uint64_t round,
+                      const std::vector<Metric>& metrics) override;
+  void log(const LogEvent& event) override;
+  void finish(Outcome outcome, const std::string& reason) override;
+
+  const SharedBlob& model() const {
+    return model_;
+  }  // after the last closed round; not while a driver runs
+
+ private:
+  Options options_;
+  SharedBlob model_;
+  std::unique_ptr<Aggregator> aggregator_;
+  std::vector<Floats> retained_;  // for an aggregator that looks at all updates at once
+  std::vector<std::unique_ptr<std::string>> names_;  // Update::site is a view
+};
+
+}  // namespace collegium

@@ -1,0 +1,59 @@
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "collegium/privacy.h"
+#include "federation/trainer.h"
+#include "transport/site_work.h"
+
+namespace collegium {
+
+// Where a site keeps what it owes and what it has paid: the ledger and the outbox behind one door.
+class SiteVault {
+ public:
+  virtual ~SiteVault() = default;
+  // Durable when it returns; throws BudgetExhausted. The same (run, round, attempt) again is the
+  // same charge.
+  virtual SiteWork::Spent reserve(const TrainTask& task, std::uint64_t attempt,
+                                  const PrivacyEvent& training, const PrivacyEvent& mechanism) = 0;
+  virtual void persist(const StoredResult& result, bool charged) = 0;
+};
+
+// A site's work over a Trainer: cost -> reserve -> train -> mechanism -> the update as a blob.
+class TrainerWork final : public SiteWork {
+ public:
+  struct Options {
+    std::string site;
+    // Builds the trainer from the coordinator's tables; may hand out one that is there already.
+    std::function<std::shared_ptr<Trainer>(const at_site::Prepare&)> prepare;
+    // Makes the mechanism that the run asks for; null: none is known here.
+    std::function<std::unique_ptr<PrivacyMechanism>(const Settings& mechanism)> mechanism;
+    SecureRandom* random = nullptr;  // required where there is a mechanism
+    SiteVault* vault = nullptr;      // none: nothing is charged and nothing outlives the process
+    std::function<void(const Bytes& model)> keep_final_model;
+    std::function<void(const LogEvent&)> on_log;
+  };
+  explicit TrainerWork(Options options);
+  // A trainer that is there already, for one run.
+  TrainerWork(Options options, std::shared_ptr<Trainer> trainer, const Settings& mechanism);
+
+  bool durable() const override { return options_.vault != nullptr; }
+  std::string prepare(const at_site::Prepare& run) override;
+  Spent reserve(const TrainTask& task, std::uint64_t attempt) override;
+  Output train(const at_site::Train& order, const Progress& progress) override;
+  std::vector<Metric> evaluate(const TrainTask& task, const Bytes& model) override;
+  void persist(const StoredResult& result, bool charged) override;
+  void keep_final_model(const Bytes& model) override;
+  void log(const LogEvent& event) override;
+
+ private:
+  Trainer& trainer();
+  RoundContext context_of(const TrainTask& task) const;
+
+  Options options_;
+  std::shared_ptr<Trainer> trainer_;
+  std::unique_ptr<PrivacyMechanism> mechanism_;
+};
+
+}  // namespace collegium

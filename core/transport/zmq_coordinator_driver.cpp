@@ -1,0 +1,173 @@
+#include "transport/zmq_coordinator_driver.h"
+
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "transport/coordinator_socket.h"
+#include "transport/event_queue.h"
+#include "transport/run_clock.h"
+#include "transport/snapshot_door.h"
+#include "transport/transfers.h"
+#include "wire/blob_server.h"
+
+namespace collegium {
+
+using namespace at_coordinator;
+
+struct ZmqCoordinatorDriver::Loop {
+  static constexpr int kMessagesAtOnce = 256;  // then timers and finished work get their turn
+
+  Loop(CoordinatorDriverOptions given, Coordinator& coordinator, CoordinatorWork& slow)
+      : options(std::move(given)),
+        machine(coordinator),
+        work(slow),
+        socket({.address = options.address,
+                .insecure = options.insecure,
+                .key = options.key,
+                .roster = options.roster}),
+        posted(wakeup),
+        snapshots(wakeup, [this] { return machine.snapshot(); }),
+        transfers([this](const std::string& site, const Message& message) { send(site, message); }),
+        workers(1),
+        jobs(work, workers, [this](CoordinatorEvent event) { posted.push(std::move(event)); }) {}
+
+  void handle(CoordinatorEvent event) {
+    pending.push_back(std::move(event));
+    while (!pending.empty()) {
+      const CoordinatorEvent next = std::move(pending.front());
+      pending.pop_front();
+      for (const CoordinatorAction& action : machine.handle(next)) act(action);
+    }
+  }
+
+  void act(const CoordinatorAction& action) {
+    if (const auto* message = std::get_if<Send>(&action)) {
+      send(message->site, message->message);
+    } else if (const auto* serve = std::get_if<Serve>(&action)) {
+      server.clear();
+      if (serve->blob)
+        for (const std::string& site : serve->sites)
+          server.announce(serve->blob, site, serve->round);
+    } else if (const auto* pull = std::get_if<Pull>(&action)) {
+      BlobFetch fetch(pull->blob, options.run, pull->round, options.largest_update);
+      if (const BlobFetch* ended = transfers.start(pull->site, std::move(fetch), clock.now()))
+        end_pull(pull->site, *ended);
+    } else if (const auto* cancel = std::get_if<CancelPull>(&action)) {
+      transfers.cancel(cancel->site);
+    } else {
+      if (const auto* finish = std::get_if<Finish>(&action)) {
+        result.outcome = finish->outcome;
+        result.reason = finish->reason;
+      }
+      jobs.start(action);
+    }
+  }
+
+  void send(const std::string& site, const Message& message) {
+    if (socket.send(site, message) == CoordinatorSocket::Sent::unreachable)
+      pending.push_back(PeerLost{site, "its connection has ended"});
+  }
+
+  void end_pull(const std::string& site, const BlobFetch& fetch) {
+    if (fetch.state() == BlobFetch::State::done)
+      pending.push_back(PullDone{site, fetch.id(), fetch.bytes()});
+    else
+      pending.push_back(PullFailed{site, fetch.id(), fetch.corrupted(), fetch.reason()});
+    transfers.cancel(site);
+  }
+
+  void take(CoordinatorSocket::Received received) {
+    const Message& message = received.message;
+    if (message.kind == Kind::fetch) {
+      const Message answer = server.answer(received.site, message);
+      served[received.site] += answer.payload.size();
+      send(received.site, answer);
+    } else if (message.kind == Kind::chunk) {
+      const BlobFetch* fetch = transfers.take(received.site, message, clock.now());
+      if (!fetch) return;
+      if (fetch->state() == BlobFetch::State::fetching)
+        handle(PullProgress{received.site, fetch->received()});
+      else
+        end_pull(received.site, *fetch);
+    } else {
+      if (message.kind == Kind::join) transfers.resume(received.site, clock.now());
+      handle(MessageFrom{std::move(received.site), std::move(received.message)});
+    }
+  }
+
+  void wait() {
+    const auto network = socket.poll_items();
+    std::array<zmq_pollitem_t, 4> items{
+        network[0], network[1], zmq_pollitem_t{nullptr, wakeup.descriptor(), ZMQ_POLLIN, 0},
+        zmq_pollitem_t{nullptr, options.stop.wakeup().descriptor(), ZMQ_POLLIN, 0}};
+    const double next = std::min(machine.next_tick(), transfers.next_tick());
+    const int count = stopping ? 3 : 4;  // the stop handle stays readable once it was asked
+    zmq_poll(items.data(), count, pending.empty() ? milliseconds_until(next, clock.now()) : 0);
+    if (items[2].revents) wakeup.hear();
+  }
+
+  void turn() {
+    wait();
+    handle(Tick{clock.now()});
+    if (options.stop.requested() && !std::exchange(stopping, true))
+      handle(StopRequested{"asked to stop"});
+    socket.serve_admissions();
+    for (int i = 0; i < kMessagesAtOnce && !machine.done(); ++i) {
+      auto received = socket.receive();
+      if (!received) break;
+      take(std::move(*received));
+    }
+    for (auto events = posted.take(); !events.empty(); events = posted.take())
+      for (CoordinatorEvent& event : events) handle(std::move(event));
+    for (auto& [site, bytes] : std::exchange(served, {})) handle(Served{site, bytes});
+    transfers.ask_again(clock.now());
+    snapshots.answer();
+  }
+
+  DriverResult run() {
+    snapshots.open();
+    if (options.insecure)
+      work.log({LogEvent::Level::warning, "",
+                "insecure = true: nothing is encrypted, and a site is whoever it says it is"});
+    handle(Started{clock.now()});
+    while (!machine.done()) turn();
+    jobs.wait();  // the last of them writes how the run ended
+    snapshots.close();
+    result.dropped = socket.dropped();
+    return result;
+  }
+
+  CoordinatorDriverOptions options;
+  Coordinator& machine;
+  CoordinatorWork& work;
+  RunClock clock;
+  Wakeup wakeup;
+  CoordinatorSocket socket;
+  EventQueue<CoordinatorEvent> posted;
+  SnapshotDoor<CoordinatorSnapshot> snapshots;
+  BlobServer server;
+  Transfers transfers;
+  std::deque<CoordinatorEvent> pending;         // handled once the actions at hand are carried out
+  std::map<std::string, std::uint64_t> served;  // bytes since the last report
+  bool stopping = false;
+  DriverResult result;
+  Workers workers;  // after all that its jobs use, so that it ends first
+  CoordinatorJobs jobs;
+};
+
+ZmqCoordinatorDriver::ZmqCoordinatorDriver(CoordinatorDriverOptions options, Coordinator& machine,
+                                           CoordinatorWork& work)
+    : loop_(std::make_unique<Loop>(std::move(options), machine, work)) {}
+
+ZmqCoordinatorDriver::~ZmqCoordinatorDriver() = default;
+
+const std::string& ZmqCoordinatorDriver::address() const { return loop_->socket.address(); }
+
+DriverResult ZmqCoordinatorDriver::run() { return loop_->run(); }
+
+CoordinatorSnapshot ZmqCoordinatorDriver::snapshot() const { return loop_->snapshots.ask(); }
+
+}  // namespace collegium

@@ -1,0 +1,127 @@
+#include "transport/keys.h"
+
+#include <gmock/gmock.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "collegium/error.h"
+#include "transport/temporary_folder.h"
+
+namespace collegium {
+namespace {
+
+std::string text_of(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+template <class Call>
+std::string complaint(Call&& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "nothing was thrown";
+}
+
+TEST(KeyPair, ComesBackFromItsFiles) {
+  const TemporaryFolder folder;
+  const KeyPair made = KeyPair::generate("guys");
+  made.save(folder.path());
+  const KeyPair loaded = KeyPair::load(folder / "guys.secret");
+  EXPECT_EQ(loaded.name, "guys");
+  EXPECT_EQ(loaded.public_key, made.public_key);
+  EXPECT_EQ(loaded.secret_key, made.secret_key);
+  const PublicKey half = PublicKey::load(folder / "guys.public");
+  EXPECT_EQ(half.name, "guys");
+  EXPECT_EQ(half.key, made.public_key);
+}
+
+TEST(KeyPair, TheSecretIsForItsOwnerOnlyAndStaysOutOfThePublicFile) {
+  const TemporaryFolder folder;
+  const KeyPair made = KeyPair::generate("guys");
+  made.save(folder.path());
+  struct stat status;
+  ASSERT_EQ(stat((folder / "guys.secret").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  EXPECT_THAT(text_of(folder / "guys.public"), testing::Not(testing::HasSubstr(made.secret_key)));
+}
+
+TEST(KeyPair, ASecretThatOthersMayReadIsRefused) {
+  const TemporaryFolder folder;
+  KeyPair::generate("guys").save(folder.path());
+  for (mode_t mode : {0640, 0604, 0620, 0666}) {
+    chmod((folder / "guys.secret").c_str(), mode);
+    EXPECT_THAT(complaint([&] { KeyPair::load(folder / "guys.secret"); }),
+                testing::HasSubstr("chmod 600"))
+        << mode;
+  }
+}
+
+TEST(KeyPair, AnOldSecretIsNeverReplaced) {
+  const TemporaryFolder folder;
+  KeyPair::generate("guys").save(folder.path());
+  const std::string before = text_of(folder / "guys.secret");
+  EXPECT_THROW(KeyPair::generate("guys").save(folder.path()), SystemError);
+  EXPECT_EQ(text_of(folder / "guys.secret"), before);
+}
+
+TEST(KeyPair, HalvesOfTwoPairsAreRefused) {
+  const TemporaryFolder folder;
+  KeyPair mixed = KeyPair::generate("guys");
+  mixed.public_key = KeyPair::generate("guys").public_key;
+  mixed.save(folder.path());
+  EXPECT_THAT(complaint([&] { KeyPair::load(folder / "guys.secret"); }),
+              testing::HasSubstr("do not belong together"));
+}
+
+TEST(KeyPair, NamesAreShortWordsThatFitAFileName) {
+  for (const char* name : {"guys", "site-1", "St_Thomas.2"})
+    EXPECT_EQ(KeyPair::generate(name).name, name);
+  for (const std::string& name : {std::string(), std::string("a/b"), std::string(".."),
+                                  std::string("a b"), std::string(65, 'x')})
+    EXPECT_THROW(KeyPair::generate(name), ConfigError) << name;
+}
+
+TEST(PublicKey, AMissingOrBrokenFileSaysWhatToDo) {
+  const TemporaryFolder folder;
+  EXPECT_THAT(complaint([&] { PublicKey::load(folder / "kings.public"); }),
+              testing::HasSubstr("collegium keys new"));
+  std::ofstream(folder / "short.public") << "name = \"short\"\npublic = \"abc\"\n";
+  EXPECT_THAT(
+      complaint([&] { PublicKey::load(folder / "short.public"); }),
+      testing::AllOf(testing::HasSubstr("40 characters"), testing::HasSubstr("short.public:2")));
+}
+
+TEST(Roster, KnowsKeysByName) {
+  const TemporaryFolder folder;
+  const KeyPair guys = KeyPair::generate("guys");
+  const KeyPair kings = KeyPair::generate("kings");
+  guys.public_half().save(folder / "guys.public");
+  kings.public_half().save(folder / "kings.public");
+  std::ofstream(folder / "README.txt") << "not a key";
+  const Roster roster = Roster::load(folder.path());
+  EXPECT_EQ(roster.names().size(), 2u);
+  EXPECT_EQ(roster.name_of(kings.public_key), "kings");
+  EXPECT_FALSE(roster.name_of(KeyPair::generate("guys").public_key));
+  EXPECT_TRUE(roster.contains("guys"));
+  EXPECT_FALSE(roster.contains("stranger"));
+}
+
+TEST(Roster, OneNameHasOneKeyAndOneKeyOneName) {
+  Roster roster;
+  const KeyPair guys = KeyPair::generate("guys");
+  roster.add(guys.public_half());
+  EXPECT_THROW(roster.add(KeyPair::generate("guys").public_half()), ConfigError);
+  EXPECT_THROW(roster.add(PublicKey{"kings", guys.public_key}), ConfigError);
+}
+
+TEST(Roster, AMissingFolderSaysWhatBelongsThere) {
+  EXPECT_THAT(complaint([] { Roster::load("no/such/folder"); }), testing::HasSubstr("NAME.public"));
+}
+
+}  // namespace
+}  // namespace collegium
