@@ -15,15 +15,15 @@ class Parser {
   }
 
   bool at_end() const { return rest_.empty(); }
-  std::size_t line() const { return line_; }
 
   std::vector<std::string> row() {
     std::vector<std::string> fields;
+    line_ = next_line_;
     do {
       fields.push_back(field());
     } while (accept(','));
     if (!at_end() && !accept_line_end()) refuse("text after a quoted field");
-    ++line_;
+    ++next_line_;
     return fields;
   }
 
@@ -64,12 +64,13 @@ class Parser {
       const char c = rest_.front();
       rest_.remove_prefix(1);
       if (c == '"' && !accept('"')) return text;
+      if (c == '\n') ++next_line_;
       text += c;
     }
   }
 
   std::string_view rest_, name_;
-  std::size_t line_ = 1;
+  std::size_t line_ = 1, next_line_ = 1;  // of the row being read, after it
 };
 
 }  // namespace
@@ -95,7 +96,7 @@ CsvTable parse_csv(std::string_view text, std::string_view name) {
     if (row.size() == 1 && row[0].empty()) continue;  // an empty line
     if (row.size() != table.columns.size()) {
       parser.refuse(std::to_string(row.size()) + " fields instead of " +
-                    std::to_string(table.columns.size()) + " in the line above");
+                    std::to_string(table.columns.size()) + "");
     }
     table.rows.push_back(std::move(row));
   }

@@ -38,12 +38,12 @@ struct Subject {
 };
 
 struct SubjectSource {
-  std::string format = "brats";       // "brats": a folder of subject folders; "msd": a dataset.json
-  std::filesystem::path path;         // the folder, or the dataset.json itself
-  std::string labels = "brats2018";   // or "brats2023"; "msd": the numbers dataset.json states
-  std::vector<std::string> subjects;  // only these; empty: all
-  std::filesystem::path table;        // CSV with `subject` and optionally `site` and `grade`
-  std::string site;                   // only subjects of this site; empty: all
+  std::string format = "brats";      // "brats": a folder of subject folders; "msd": a dataset.json
+  std::filesystem::path path;        // the folder, or the dataset.json itself
+  std::string labels = "brats2018";  // or "brats2023"; "msd": the numbers dataset.json states
+  std::vector<std::string> subjects = {};  // only these; empty: all
+  std::filesystem::path table = {};        // CSV with `subject` and optionally `site` and `grade`
+  std::string site = {};                   // only subjects of this site; empty: all
 };
 
 // The subjects of a data set, sorted by id.
