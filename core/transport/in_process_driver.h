@@ -21,7 +21,7 @@ struct InProcessSite {
 
 struct InProcessOptions {
   std::size_t threads = 1;  // sites that work at the same time
-  StopHandle stop;
+  StopHandle stop = {};
 };
 
 // A whole federation in one process: the machines of the real thing, with queues for a network.

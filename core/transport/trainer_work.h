@@ -26,13 +26,13 @@ class TrainerWork final : public SiteWork {
   struct Options {
     std::string site;
     // Builds the trainer from the coordinator's tables; may hand out one that is there already.
-    std::function<std::shared_ptr<Trainer>(const at_site::Prepare&)> prepare;
+    std::function<std::shared_ptr<Trainer>(const at_site::Prepare&)> prepare = {};
     // Makes the mechanism that the run asks for; null: none is known here.
-    std::function<std::unique_ptr<PrivacyMechanism>(const Settings& mechanism)> mechanism;
+    std::function<std::unique_ptr<PrivacyMechanism>(const Settings& mechanism)> mechanism = {};
     SecureRandom* random = nullptr;  // required where there is a mechanism
     SiteVault* vault = nullptr;      // none: nothing is charged and nothing outlives the process
-    std::function<void(const Bytes& model)> keep_final_model;
-    std::function<void(const LogEvent&)> on_log;
+    std::function<void(const Bytes& model)> keep_final_model = {};
+    std::function<void(const LogEvent&)> on_log = {};
   };
   explicit TrainerWork(Options options);
   // A trainer that is there already, for one run.

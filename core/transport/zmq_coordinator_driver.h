@@ -15,13 +15,13 @@ namespace collegium {
 
 struct CoordinatorDriverOptions {
   std::string address = "tcp://127.0.0.1:7700";
-  bool insecure = false;       // no encryption, no proof of identity: warned about at every start
-  std::optional<KeyPair> key;  // required unless insecure
-  Roster roster;               // in the insecure mode only its names count
-  RunId run{};                 // as in CoordinatorOptions
+  bool insecure = false;  // no encryption, no proof of identity: warned about at every start
+  std::optional<KeyPair> key = {};  // required unless insecure
+  Roster roster = {};               // in the insecure mode only its names count
+  RunId run{};                      // as in CoordinatorOptions
   std::uint64_t largest_update =
       kMaxBlob;  // bytes; a larger one is refused before memory is taken for it
-  StopHandle stop;
+  StopHandle stop = {};
 };
 
 // Runs a coordinator over ZeroMQ. The thread that calls run() owns the sockets and the machine;

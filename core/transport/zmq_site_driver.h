@@ -15,13 +15,13 @@ namespace collegium {
 
 struct SiteDriverOptions {
   std::string address = "tcp://127.0.0.1:7700";
-  bool insecure = false;       // no encryption, no proof of identity: warned about at every start
-  std::string name;            // in the insecure mode: whom to claim to be
-  std::optional<KeyPair> key;  // required unless insecure
-  std::optional<PublicKey> server_key;  // required unless insecure
+  bool insecure = false;  // no encryption, no proof of identity: warned about at every start
+  std::string name = {};  // in the insecure mode: whom to claim to be
+  std::optional<KeyPair> key = {};           // required unless insecure
+  std::optional<PublicKey> server_key = {};  // required unless insecure
   std::uint64_t largest_model =
       kMaxBlob;  // bytes; a larger one is refused before memory is taken for it
-  StopHandle stop;
+  StopHandle stop = {};
 };
 
 // Runs a site over ZeroMQ: connects outwards, and comes back on its own when the line or the
