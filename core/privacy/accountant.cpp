@@ -26,8 +26,10 @@ double renyi_epsilon(std::span<const PrivacyEvent> events, double delta) {
 
 double epsilon(std::span<const PrivacyEvent> events, double delta) {
   check_delta(delta);
-  double pure = 0.0;           // plain sum of the pure events
-  double squared_mu = 0.0;     // the Gaussian events as one Gaussian; exact if none is sampled, else from above
+  // The plain sum of the pure events, and the Gaussian ones as a single Gaussian release, which is
+  // exact if none is sampled and an upper bound otherwise.
+  double pure = 0.0;
+  double squared_mu = 0.0;
   bool gaussian = false;
   bool sampled = false;
   std::vector<PrivacyEvent> released;
@@ -56,7 +58,8 @@ double calibrate_noise(double target, double delta, double sampling_rate, std::i
     throw ConfigError({.what = "epsilon must be above 0", .found = std::to_string(target)});
   if (!(delta > 0.0 && delta < 1.0))
     throw ConfigError({.what = "delta must lie between 0 and 1", .found = std::to_string(delta)});
-  PrivacyEvent event{.kind = Kind::sampled_gaussian, .sampling_rate = sampling_rate, .count = steps};
+  PrivacyEvent event{
+      .kind = Kind::sampled_gaussian, .sampling_rate = sampling_rate, .count = steps};
   check_event(event);
   if (releases_nothing(event) || std::isinf(target)) return 0.0;
 

@@ -9,7 +9,8 @@ namespace collegium {
 namespace {
 
 void check_bound(double bound) {
-  if (!(bound > 0.0) || std::isinf(bound)) throw std::invalid_argument("a clipping bound must be above 0 and finite");
+  if (!(bound > 0.0) || std::isinf(bound))
+    throw std::invalid_argument("a clipping bound must be above 0 and finite");
 }
 
 }  // namespace
@@ -25,8 +26,10 @@ double clip_to_norm(VectorView x, double bound) {
   check_bound(bound);
   const double norm = l2_norm(x);
   const double factor = clip_factor(norm, bound);
-  if (factor == 0.0) fill_zero(x);   // not a product: 0 times NaN is NaN
-  else if (factor < 1.0) scale(x, factor);
+  if (factor == 0.0)
+    fill_zero(x);  // not a product: 0 times NaN is NaN
+  else if (factor < 1.0)
+    scale(x, factor);
   return norm;
 }
 

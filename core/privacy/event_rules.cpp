@@ -23,11 +23,14 @@ bool is_gaussian(const PrivacyEvent& event) {
 void check_event(const PrivacyEvent& event) {
   if (event.kind == Kind::none || event.kind == Kind::unbounded) return;
   if (event.count < 0)
-    refuse("a privacy event has a negative count", "0 or more releases", static_cast<double>(event.count));
+    refuse("a privacy event has a negative count", "0 or more releases",
+           static_cast<double>(event.count));
   if (is_gaussian(event) && !(event.noise_multiplier >= 0.0))
     refuse("a privacy event has no usable noise multiplier", "0 or more", event.noise_multiplier);
-  if (event.kind == Kind::sampled_gaussian && !(event.sampling_rate >= 0.0 && event.sampling_rate <= 1.0))
-    refuse("a privacy event has no usable sampling rate", "a number from 0 to 1", event.sampling_rate);
+  if (event.kind == Kind::sampled_gaussian &&
+      !(event.sampling_rate >= 0.0 && event.sampling_rate <= 1.0))
+    refuse("a privacy event has no usable sampling rate", "a number from 0 to 1",
+           event.sampling_rate);
   if (event.kind == Kind::pure && !(event.epsilon >= 0.0))
     refuse("a privacy event has no usable epsilon", "0 or more", event.epsilon);
 }

@@ -8,8 +8,9 @@
 namespace collegium {
 namespace {
 
-// The least delta for this epsilon, Phi(mu/2 - e/mu) - e^e Phi(-mu/2 - e/mu) (Balle and Wang 2018, Thm. 8), plus what
-// rounding may have taken away: the difference cancels when delta is small against its terms.
+// The least delta for this epsilon, Phi(mu/2 - e/mu) - e^e Phi(-mu/2 - e/mu) (Balle and Wang 2018,
+// Thm. 8), plus what rounding may have taken away: the difference cancels when delta is small
+// against its terms.
 double gaussian_delta(double mu, double epsilon) {
   const double log_tail = log_normal_cdf(-0.5 * mu - epsilon / mu);
   const double first = std::exp(log_normal_cdf(0.5 * mu - epsilon / mu));
@@ -25,7 +26,8 @@ double gaussian_epsilon(double mu, double delta) {
   if (delta == 0.0 || std::isinf(mu)) return std::numeric_limits<double>::infinity();
   if (gaussian_delta(mu, 0.0) <= delta) return 0.0;
   double low = 0.0;
-  double high = 0.5 * mu * mu + mu * std::sqrt(2.0 * std::log(1.0 / delta));   // concentrated DP: always enough
+  // Concentrated differential privacy says that this is always enough.
+  double high = 0.5 * mu * mu + mu * std::sqrt(2.0 * std::log(1.0 / delta));
   while (gaussian_delta(mu, high) > delta) {
     high *= 2.0;
     if (std::isinf(high)) return high;

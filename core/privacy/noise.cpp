@@ -17,31 +17,33 @@
 namespace collegium {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "keystream bytes are read as little-endian words");
+static_assert(std::endian::native == std::endian::little,
+              "keystream bytes are read as little-endian words");
 
-constexpr std::uint64_t kBlocks = std::uint64_t{1} << 32;   // RFC 8439 counts blocks in 32 bits
+constexpr std::uint64_t kBlocks = std::uint64_t{1} << 32;  // RFC 8439 counts blocks in 32 bits
 constexpr std::size_t kBlockWords = 16;
 constexpr std::size_t kBuffered = 16 * kBlockWords;
 
-// How many times this process was forked from one that had streams: a child that finds its stream's number changed
-// holds a copy of its parent's key.
+// How many times this process was forked from one that had streams: a child that finds its stream's
+// number changed holds a copy of its parent's key.
 constinit std::atomic<std::uint64_t> forks{0};
 
 void watch_forks() {
   static const int registered =
       pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
-  if (registered != 0) throw SystemError({.what = "forks of this process cannot be watched; noise would repeat"});
+  if (registered != 0)
+    throw SystemError({.what = "forks of this process cannot be watched; noise would repeat"});
 }
 
 }  // namespace
 
 struct NoiseStream::State {
-  NoiseWords from = {};           // key and nonce; first_block is not used here
+  NoiseWords from = {};  // key and nonce; first_block is not used here
   std::uint64_t next_block = 0;
   std::uint64_t fork = 0;
   bool test_key = false;
   std::array<std::uint32_t, kBuffered> buffer = {};
-  std::size_t used = kBuffered;   // words of the buffer already given out
+  std::size_t used = kBuffered;  // words of the buffer already given out
 
   ~State() { sodium_memzero(this, sizeof *this); }
 
@@ -59,7 +61,8 @@ struct NoiseStream::State {
   // The number of the first of `blocks` blocks that nobody else gets. Call notice_fork() first.
   std::uint32_t take_blocks(std::uint64_t blocks) {
     if (blocks > kBlocks - next_block) {
-      if (test_key || blocks > kBlocks) throw SystemError({.what = "a stream of noise words is used up"});
+      if (test_key || blocks > kBlocks)
+        throw SystemError({.what = "a stream of noise words is used up"});
       take_new_key();
     }
     const auto first = static_cast<std::uint32_t>(next_block);
@@ -70,8 +73,9 @@ struct NoiseStream::State {
   void write_blocks(std::uint32_t first, std::uint32_t* out, std::size_t blocks) const {
     auto* bytes = reinterpret_cast<unsigned char*>(out);
     std::memset(bytes, 0, blocks * 64);
-    crypto_stream_chacha20_ietf_xor_ic(bytes, bytes, blocks * 64, reinterpret_cast<const unsigned char*>(from.nonce),
-                                       first, reinterpret_cast<const unsigned char*>(from.key));
+    crypto_stream_chacha20_ietf_xor_ic(bytes, bytes, blocks * 64,
+                                       reinterpret_cast<const unsigned char*>(from.nonce), first,
+                                       reinterpret_cast<const unsigned char*>(from.key));
   }
 };
 
@@ -91,13 +95,14 @@ void NoiseStream::words(std::span<std::uint32_t> out) {
         out = out.subspan(blocks * kBlockWords);
         continue;
       }
-      state_->write_blocks(state_->take_blocks(kBuffered / kBlockWords), state_->buffer.data(), kBuffered / kBlockWords);
+      state_->write_blocks(state_->take_blocks(kBuffered / kBlockWords), state_->buffer.data(),
+                           kBuffered / kBlockWords);
       state_->used = 0;
     }
     const std::size_t count = std::min(out.size(), kBuffered - state_->used);
     std::uint32_t* from = state_->buffer.data() + state_->used;
     std::memcpy(out.data(), from, count * sizeof *from);
-    std::fill_n(from, count, 0u);   // words given out must not be found in memory later
+    std::fill_n(from, count, 0u);  // words given out must not be found in memory later
     state_->used += count;
     out = out.subspan(count);
   }
@@ -121,8 +126,10 @@ std::unique_ptr<NoiseStream> NoiseSource::stream(NoisePurpose purpose, std::uint
   state->from.nonce[1] = static_cast<std::uint32_t>(id);
   state->from.nonce[2] = static_cast<std::uint32_t>(id >> 32);
   state->test_key = test_key_ != nullptr;
-  if (test_key_) std::memcpy(state->from.key, test_key_->data(), test_key_->size());
-  else state->take_new_key();
+  if (test_key_)
+    std::memcpy(state->from.key, test_key_->data(), test_key_->size());
+  else
+    state->take_new_key();
   return std::unique_ptr<NoiseStream>(new NoiseStream(std::move(state)));
 }
 
@@ -143,11 +150,13 @@ void add_gaussian_noise(VectorView x, double sigma, NoiseStream& stream) {
     sodium_memzero(&words, sizeof words);
     return;
   }
-  constexpr std::size_t kBlocksAtOnce = 256;   // 16 KiB of words: stays in the first cache
+  constexpr std::size_t kBlocksAtOnce = 256;  // 16 KiB of words: stays in the first cache
   alignas(64) std::uint32_t words[kBlocksAtOnce * kBlockWords];
-  for (std::size_t block = 0, at = 0; at < x.size; block += kBlocksAtOnce, at += kBlocksAtOnce * kValuesABlock) {
+  for (std::size_t block = 0, at = 0; at < x.size;
+       block += kBlocksAtOnce, at += kBlocksAtOnce * kValuesABlock) {
     const std::size_t size = std::min(x.size - at, kBlocksAtOnce * kValuesABlock);
-    state.write_blocks(first + static_cast<std::uint32_t>(block), words, (size + kValuesABlock - 1) / kValuesABlock);
+    state.write_blocks(first + static_cast<std::uint32_t>(block), words,
+                       (size + kValuesABlock - 1) / kValuesABlock);
     cpu::add_grid_noise(x.data + at, size, sigma, words);
   }
   sodium_memzero(words, sizeof words);

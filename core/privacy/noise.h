@@ -9,18 +9,19 @@
 
 namespace collegium {
 
-// What a stream of random words is for. Every draw in the product has its purpose here, so that no two share a stream.
+// What a stream of random words is for. Every draw in the product has its purpose here, so that no
+// two share a stream.
 enum class NoisePurpose : std::uint32_t {
   gradient_noise = 1,    // DP-SGD
   subject_sampling = 2,  // Poisson batches: under privacy the coins are as secret as the noise
   cohort_sampling = 3,
-  mechanism = 4,         // privacy mechanisms, built-in and plugins
-  central_noise = 5,     // noise the coordinator adds after aggregation
+  mechanism = 4,      // privacy mechanisms, built-in and plugins
+  central_noise = 5,  // noise the coordinator adds after aggregation
 };
 
-// A stream of ChaCha20 words (RFC 8439): word i is word i % 16 of block i / 16 under nonce LE32(purpose) || LE64(id).
-// It has a key of its own from the operating system, takes a new one when a child process inherits it and when its
-// 2^36 words are used up. Made by NoiseSource.
+// A stream of ChaCha20 words (RFC 8439): word i is word i % 16 of block i / 16 under nonce
+// LE32(purpose) || LE64(id). It has a key of its own from the operating system, takes a new one
+// when a child process inherits it and when its 2^36 words are used up. Made by NoiseSource.
 class NoiseStream final : public SecureRandom {
  public:
   ~NoiseStream() override;
@@ -41,21 +42,24 @@ class NoiseSource {
   using Key = std::array<std::uint8_t, 32>;
 
   static NoiseSource system();
-  // For tests only: streams follow from the key, and is_private() is false on everything made from it.
+  // For tests only: streams follow from the key, and is_private() is false on everything made from
+  // it.
   static NoiseSource not_private_for_tests(const Key& key);
 
   bool is_private() const { return !test_key_; }
-  // `id` tells streams of one purpose apart, so that a test key gives each its own words whatever the order of calls.
+  // `id` tells streams of one purpose apart, so that a test key gives each its own words whatever
+  // the order of calls.
   std::unique_ptr<NoiseStream> stream(NoisePurpose purpose, std::uint64_t id) const;
 
  private:
   std::shared_ptr<const Key> test_key_;
 };
 
-// Gaussian noise that survives floating point: x = g rint((x + sigma N) / g) with g = 2^(floor(log2 sigma) - 6), N from
-// 64 + 64 random bits by Box-Muller, all in double, then float32. Rounding comes after the noise, so it costs no
-// privacy, and outputs lie on one grid whatever the input, so low-order bits say nothing about it (Mironov 2012).
-// Non-finite values count as 0. sigma > 0, or ConfigError.
+// Gaussian noise that survives floating point: x = g rint((x + sigma N) / g) with g = 2^(floor(log2
+// sigma) - 6), N from 64 + 64 random bits by Box-Muller, all in double, then float32. Rounding
+// comes after the noise, so it costs no privacy, and outputs lie on one grid whatever the input, so
+// low-order bits say nothing about it (Mironov 2012). Non-finite values count as 0. sigma > 0, or
+// ConfigError.
 void add_gaussian_noise(std::span<float> x, double sigma, NoiseStream& stream);
 void add_gaussian_noise(VectorView x, double sigma, NoiseStream& stream);
 

@@ -4,7 +4,8 @@
 
 namespace collegium {
 
-// log P(N <= x) for a standard normal N, without underflow in the far tail (asymptotic series below -20).
+// log P(N <= x) for a standard normal N, without underflow in the far tail (asymptotic series below
+// -20).
 inline double log_normal_cdf(double x) {
   if (x > -20.0) return std::log(0.5 * std::erfc(-x / std::numbers::sqrt2));
   const double inverse_square = 1.0 / (x * x);

@@ -21,7 +21,8 @@ double SecureRandom::uniform() { return unit_interval(bits64()); }
 
 std::uint64_t SecureRandom::below(std::uint64_t bound) {
   if (bound == 0) throw std::invalid_argument("SecureRandom::below: the bound must be above 0");
-  const std::uint64_t uneven = (0 - bound) % bound;   // 2^64 mod bound: the draws that would favour small results
+  // 2^64 mod bound: so many draws would favour small results.
+  const std::uint64_t uneven = (0 - bound) % bound;
   while (true) {
     const std::uint64_t draw = bits64();
     if (draw >= uneven) return draw % bound;
@@ -34,7 +35,8 @@ double SecureRandom::normal() {
 }
 
 double SecureRandom::laplace(double scale) {
-  if (!(scale > 0.0) || std::isinf(scale)) throw std::invalid_argument("SecureRandom::laplace: the scale must be above 0");
+  if (!(scale > 0.0) || std::isinf(scale))
+    throw std::invalid_argument("SecureRandom::laplace: the scale must be above 0");
   std::uint32_t coin;
   words({&coin, 1});
   const double size = -scale * std::log(uniform());

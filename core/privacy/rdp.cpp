@@ -17,38 +17,46 @@ double log_add(double a, double b) {
   return high == -kInfinity ? high : high + std::log1p(std::exp(std::min(a, b) - high));
 }
 
-double log_expm1(double x) { return x > 1.0 ? x + std::log1p(-std::exp(-x)) : std::log(std::expm1(x)); }
+double log_expm1(double x) {
+  return x > 1.0 ? x + std::log1p(-std::exp(-x)) : std::log(std::expm1(x));
+}
 
-// log E[(p/q)^a] at an integer order: the sum over k of C(a,k) (1-q)^(a-k) q^k exp(k(k-1)/2z^2) (Mironov, Talwar and
-// Zhang 2019, 3.3). The binomial weights sum to 1, so the excess over 1 is summed instead and keeps its digits.
+// log E[(p/q)^a] at an integer order: the sum over k of C(a,k) (1-q)^(a-k) q^k exp(k(k-1)/2z^2)
+// (Mironov, Talwar and Zhang 2019, 3.3). The binomial weights sum to 1, so the excess over 1 is
+// summed instead and keeps its digits.
 double log_moment_integer(double q, double z, int order) {
   const double step = std::log(q) - std::log1p(-q);
   double log_weight = order * std::log1p(-q);
   double log_excess = -kInfinity;
   for (int k = 1; k <= order; ++k) {
     log_weight += step + std::log((order - k + 1.0) / k);
-    if (k >= 2) log_excess = log_add(log_excess, log_weight + log_expm1(0.5 * k * (k - 1.0) / (z * z)));
+    if (k >= 2)
+      log_excess = log_add(log_excess, log_weight + log_expm1(0.5 * k * (k - 1.0) / (z * z)));
   }
   return log_add(0.0, log_excess);
 }
 
-// The same at a fractional order: two binomial series, split at the point where both densities of the mixture weigh
-// equally (same paper, 3.3). The sign of C(a,i) alternates beyond i > a and must be kept. From there on the terms only
-// fall, so what is cut off is at most the last term, which is added: the result is never too small.
+// The same at a fractional order: two binomial series, split at the point where both densities of
+// the mixture weigh equally (same paper, 3.3). The sign of C(a,i) alternates beyond i > a and must
+// be kept. From there on the terms only fall, so what is cut off is at most the last term, which is
+// added: the result is never too small.
 double log_moment_fractional(double q, double z, double order) {
   constexpr int kMaxTerms = 1000;
-  constexpr double kNegligible = -36.0;   // in nats below 1, and the sum is at least 1
+  constexpr double kNegligible = -36.0;  // in nats below 1, and the sum is at least 1
   const double log_q = std::log(q), log_rest = std::log1p(-q), twice_variance = 2.0 * z * z;
   const double split = z * z * (log_rest - log_q) + 0.5;
-  struct Term { double log_size; double sign; };
+  struct Term {
+    double log_size;
+    double sign;
+  };
   std::vector<Term> terms;
   double log_binomial = 0.0, sign = 1.0, largest = 0.0;
   for (int i = 0;; ++i) {
     const double j = order - i;
-    const double below = log_binomial + i * log_q + j * log_rest + (i * (i - 1.0)) / twice_variance +
-                         log_normal_cdf((split - i) / z);
-    const double above = log_binomial + j * log_q + i * log_rest + (j * (j - 1.0)) / twice_variance +
-                         log_normal_cdf((j - split) / z);
+    const double below = log_binomial + i * log_q + j * log_rest +
+                         (i * (i - 1.0)) / twice_variance + log_normal_cdf((split - i) / z);
+    const double above = log_binomial + j * log_q + i * log_rest +
+                         (j * (j - 1.0)) / twice_variance + log_normal_cdf((j - split) / z);
     largest = std::max({largest, below, above});
     const bool last = i > order + 1.0 && (std::max(below, above) < kNegligible || i >= kMaxTerms);
     terms.push_back({below, last ? 1.0 : sign});
@@ -64,16 +72,17 @@ double log_moment_fractional(double q, double z, double order) {
 }
 
 double rdp_sampled_gaussian(double q, double z, double order) {
-  const double unsampled = order / (2.0 * z * z);   // sampling never hurts
+  const double unsampled = order / (2.0 * z * z);  // sampling never hurts
   if (q == 1.0) return unsampled;
   const bool integer = order == std::floor(order) && order <= 1e6;
   const double log_moment = integer ? log_moment_integer(q, z, static_cast<int>(order))
                                     : log_moment_fractional(q, z, order);
   const double sampled = log_moment / (order - 1.0);
-  return sampled <= unsampled ? sampled : unsampled;   // also where the series broke down to NaN
+  return sampled <= unsampled ? sampled : unsampled;  // also where the series broke down to NaN
 }
 
-// Randomised response is the worst pure mechanism (Kairouz, Oh and Viswanath 2015): its divergence, in log space.
+// Randomised response is the worst pure mechanism (Kairouz, Oh and Viswanath 2015): its divergence,
+// in log space.
 double rdp_pure(double epsilon, double order) {
   const double log_rare = -epsilon - std::log1p(std::exp(-epsilon));
   const double log_common = -std::log1p(std::exp(-epsilon));
@@ -88,10 +97,12 @@ std::vector<double> rdp(const PrivacyEvent& event, std::span<const double> order
   check_event(event);
   std::vector<double> curve(orders.size(), 0.0);
   if (releases_nothing(event)) return curve;
-  const auto times = static_cast<double>(event.kind == PrivacyEvent::Kind::unbounded ? 1 : event.count);
+  const auto times =
+      static_cast<double>(event.kind == PrivacyEvent::Kind::unbounded ? 1 : event.count);
   for (std::size_t i = 0; i < orders.size(); ++i) {
     const double order = orders[i];
-    if (!(order > 1.0)) throw ConfigError({.what = "a Renyi order must be above 1", .found = std::to_string(order)});
+    if (!(order > 1.0))
+      throw ConfigError({.what = "a Renyi order must be above 1", .found = std::to_string(order)});
     double once = kInfinity;
     if (event.kind == PrivacyEvent::Kind::pure) {
       if (std::isfinite(event.epsilon)) once = rdp_pure(event.epsilon, order);
@@ -119,10 +130,13 @@ double epsilon_from_rdp(std::span<const double> orders, std::span<const double> 
   double best = kInfinity;
   for (std::size_t i = 0; i < orders.size(); ++i) {
     const double order = orders[i], divergence = rdp[i];
-    if (order < 1.01 || !std::isfinite(divergence)) continue;   // the conversion loses all its digits at 1
-    if (delta * delta + std::expm1(-divergence) > 0.0) return 0.0;   // total variation alone is below delta
+    // Near order 1 the conversion loses all its digits.
+    if (order < 1.01 || !std::isfinite(divergence)) continue;
+    // The total variation alone is below delta.
+    if (delta * delta + std::expm1(-divergence) > 0.0) return 0.0;
     if (delta == 0.0) continue;
-    best = std::min(best, divergence + std::log1p(-1.0 / order) - std::log(delta * order) / (order - 1.0));
+    best = std::min(
+        best, divergence + std::log1p(-1.0 / order) - std::log(delta * order) / (order - 1.0));
   }
   return std::max(0.0, best);
 }

@@ -7,7 +7,8 @@
 
 namespace collegium {
 
-// What each pass does to one element, for the CPU and the GPU alike. Arithmetic is in double and rounded to float once.
+// What each pass does to one element, for the CPU and the GPU alike. Arithmetic is in double and
+// rounded to float once.
 
 struct Scale {
   double factor;
@@ -38,14 +39,15 @@ struct GridNoise {
     const double finite = is_finite_bits(x) ? static_cast<double>(x) : 0.0;
     const double cells = (finite + sigma * normal) * inverse_grid;
     const double size = cells < 0.0 ? -cells : cells;
-    const double whole = size < 0x1p51 ? nearest_small(cells) : cells;   // beyond 2^52 every double is whole
-    return static_cast<float>(whole * grid + 0.0);                       // + 0: no negative zero
+    // Beyond 2^52 every double is whole. Adding 0 makes a negative zero positive.
+    const double whole = size < 0x1p51 ? nearest_small(cells) : cells;
+    return static_cast<float>(whole * grid + 0.0);
   }
 };
 
-// Sums have one shape everywhere: kLanes partial sums over each chunk of kChunk elements (lane i takes elements i,
-// i + kLanes, ...), folded by halves, then the chunks' sums by pairs. A product of two floats is exact in double, so
-// fused multiply-add changes nothing.
+// Sums have one shape everywhere: kLanes partial sums over each chunk of kChunk elements (lane i
+// takes elements i, i + kLanes, ...), folded by halves, then the chunks' sums by pairs. A product
+// of two floats is exact in double, so fused multiply-add changes nothing.
 constexpr std::size_t kLanes = 32;
 constexpr std::size_t kChunk = 4096;
 

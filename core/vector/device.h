@@ -10,16 +10,17 @@ namespace collegium {
 struct Device {
   enum class Kind { cpu, cuda };
   Kind kind = Kind::cpu;
-  int index = 0;   // the CUDA device; 0 for the CPU
+  int index = 0;  // the CUDA device; 0 for the CPU
   bool operator==(const Device&) const = default;
 };
 
-std::string to_string(Device device);   // "cpu", "cuda:0"
-std::vector<Device> devices();          // the CPU first, then the usable GPUs
-std::string cuda_status();              // "" if a GPU can be used, else one line saying why not
+std::string to_string(Device device);  // "cpu", "cuda:0"
+std::vector<Device> devices();         // the CPU first, then the usable GPUs
+std::string cuda_status();             // "" if a GPU can be used, else one line saying why not
 
-// A flat vector on a device; the memory is the caller's. `stream` is a cudaStream_t (null: the default stream) and is
-// ignored on the CPU. Operations that change a view are queued on its stream; those that return a value wait for it.
+// A flat vector on a device; the memory is the caller's. `stream` is a cudaStream_t (null: the
+// default stream) and is ignored on the CPU. Operations that change a view are queued on its
+// stream; those that return a value wait for it.
 struct VectorView {
   float* data = nullptr;
   std::size_t size = 0;

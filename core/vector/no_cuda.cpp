@@ -5,13 +5,14 @@ namespace collegium::cuda {
 namespace {
 
 [[noreturn]] void refuse() {
-  throw SystemError({.what = "this build has no CUDA kernels", .remedy = "build with COLLEGIUM_CUDA=ON and nvcc"});
+  throw SystemError({.what = "this build has no CUDA kernels",
+                     .remedy = "build with COLLEGIUM_CUDA=ON and nvcc"});
 }
 
 }  // namespace
 
 std::string status() { return "this build has no CUDA kernels"; }
-int count() { return 0; }
+std::vector<int> usable() { return {}; }
 float* allocate(std::size_t, int) { refuse(); }
 void release(float*, int) noexcept {}
 void copy_in(const VectorView&, const float*) { refuse(); }

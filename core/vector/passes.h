@@ -1,14 +1,17 @@
 #pragma once
 #include <cstdint>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "vector/chacha20.h"
 #include "vector/device.h"
 
 namespace collegium {
 
-// The passes of collegium/vector_ops.h over views on any device; the views of one call have one size and one device
-// (std::invalid_argument otherwise). SystemError when the device refuses. Every result has the same bits everywhere.
+// The passes of collegium/vector_ops.h over views on any device; the views of one call have one
+// size and one device (std::invalid_argument otherwise). SystemError when the device refuses. Every
+// result has the same bits everywhere.
 double l2_norm(VectorView x);
 double dot(VectorView x, VectorView y);
 bool all_finite(VectorView x);
@@ -16,7 +19,8 @@ void fill_zero(VectorView x);
 void scale(VectorView x, double factor);
 void add_scaled(VectorView sum, double factor, VectorView x);
 
-// The passes on the CPU; sizes are the caller's business. add_grid_noise takes 4 words for every 2 values begun.
+// The passes on the CPU; sizes are the caller's business. add_grid_noise takes 4 words for every 2
+// values begun.
 namespace cpu {
 double dot(const float* x, const float* y, std::size_t size);
 bool all_finite(const float* x, std::size_t size);
@@ -27,10 +31,11 @@ void subtract(const float* a, const float* b, float* out, std::size_t size);
 void add_grid_noise(float* x, std::size_t size, double sigma, const std::uint32_t* words);
 }  // namespace cpu
 
-// The passes on a GPU: cuda.cu, or no_cuda.cpp where the build had no nvcc; then every call but status() throws.
+// The passes on a GPU: cuda.cu, or no_cuda.cpp where the build had no nvcc; then every call but
+// status() throws.
 namespace cuda {
-std::string status();   // "" if a GPU can be used
-int count();
+std::string status();  // "" if a GPU can be used
+std::vector<int> usable();
 float* allocate(std::size_t size, int device);
 void release(float* data, int device) noexcept;
 void copy_in(const VectorView& to, const float* from);

@@ -14,7 +14,9 @@ void check_sizes(std::size_t a, std::size_t b) {
 
 }  // namespace
 
-double l2_norm(std::span<const float> x) { return std::sqrt(cpu::dot(x.data(), x.data(), x.size())); }
+double l2_norm(std::span<const float> x) {
+  return std::sqrt(cpu::dot(x.data(), x.data(), x.size()));
+}
 
 double dot(std::span<const float> x, std::span<const float> y) {
   check_sizes(x.size(), y.size());

@@ -12,14 +12,17 @@
 namespace collegium {
 namespace {
 
-// Limits for 1e6 draws at a false alarm of 1e-9; the key is fixed, so a run does not depend on luck.
+// Limits for 1e6 draws at a false alarm of 1e-9; the key is fixed, so a run does not depend on
+// luck.
 constexpr std::size_t kDraws = 1000000;
 
 std::unique_ptr<NoiseStream> fixed_stream(std::uint64_t id) {
   return NoiseSource::not_private_for_tests({0x5e, 0xed}).stream(NoisePurpose::mechanism, id);
 }
 
-double limit(const char* name) { return number(read_reference("noise_reference.json").at("limits").at(name)); }
+double limit(const char* name) {
+  return number(read_reference("noise_reference.json").at("limits").at(name));
+}
 
 double normal_cdf(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
 
@@ -38,7 +41,8 @@ double kolmogorov_distance(std::vector<double> draws, Cdf cdf) {
 template <class Cdf>
 double chi_square(const std::vector<double>& draws, Cdf cdf) {
   std::vector<double> bins(64, 0.0);
-  for (const double x : draws) ++bins[std::min<std::size_t>(63, static_cast<std::size_t>(64.0 * cdf(x)))];
+  for (const double x : draws)
+    ++bins[std::min<std::size_t>(63, static_cast<std::size_t>(64.0 * cdf(x)))];
   const double expected = static_cast<double>(draws.size()) / 64.0;
   double sum = 0.0;
   for (const double count : bins) sum += (count - expected) * (count - expected) / expected;
@@ -90,12 +94,14 @@ TEST(NoiseOnAVector, IsNormalUpToItsGrid) {
   std::vector<double> draws(x.begin(), x.end());
   for (double& value : draws) value /= sigma;
   expect_normal_moments(draws);
-  // A grid value k g stands for the cell ((k - 1/2) g, (k + 1/2) g): compare the distribution at the cells' edges.
+  // A grid value k g stands for the cell ((k - 1/2) g, (k + 1/2) g): compare the distribution at
+  // the cells' edges.
   std::sort(x.begin(), x.end());
   double worst = 0.0;
   for (std::size_t i = 0; i + 1 < x.size(); ++i)
     if (x[i] != x[i + 1])
-      worst = std::max(worst, std::abs((i + 1.0) / kDraws - normal_cdf((x[i] + 0.5 * grid) / sigma)));
+      worst =
+          std::max(worst, std::abs((i + 1.0) / kDraws - normal_cdf((x[i] + 0.5 * grid) / sigma)));
   EXPECT_LT(worst, limit("ks_critical"));
 }
 
@@ -105,7 +111,8 @@ TEST(NoiseOnAVector, DoesNotRepeatFromNeighbourToNeighbour) {
   for (const std::size_t lag : {1u, 2u, 8u, 16u, 4096u}) {
     double sum = 0.0;
     for (std::size_t i = 0; i + lag < x.size(); ++i) sum += double{x[i]} * x[i + lag];
-    EXPECT_LT(std::abs(sum) / std::sqrt(static_cast<double>(kDraws - lag)), 6.2) << lag;   // 6.2 sigma: 1e-9
+    EXPECT_LT(std::abs(sum) / std::sqrt(static_cast<double>(kDraws - lag)), 6.2)
+        << lag;  // 6.2 sigma: 1e-9
   }
 }
 
@@ -113,7 +120,9 @@ TEST(LaplaceDraws, AreLaplace) {
   const auto stream = fixed_stream(4);
   std::vector<double> draws(kDraws);
   for (double& x : draws) x = stream->laplace(0.25);
-  const auto cdf = [](double x) { return x < 0 ? 0.5 * std::exp(x / 0.25) : 1.0 - 0.5 * std::exp(-x / 0.25); };
+  const auto cdf = [](double x) {
+    return x < 0 ? 0.5 * std::exp(x / 0.25) : 1.0 - 0.5 * std::exp(-x / 0.25);
+  };
   EXPECT_LT(kolmogorov_distance(draws, cdf), limit("ks_critical"));
   EXPECT_LT(chi_square(draws, cdf), limit("chi2_limit"));
 }
@@ -158,7 +167,8 @@ class Playback final : public SecureRandom {
 };
 
 TEST(Below, RedrawsWhatWouldFavourSmallResults) {
-  const std::uint64_t bound = std::uint64_t{3} << 62;   // 2^64 leaves 2^62 over: draws under that must not count
+  const std::uint64_t bound = std::uint64_t{3}
+                              << 62;  // 2^64 leaves 2^62 over: draws under that must not count
   Playback random({0, (std::uint64_t{1} << 62) - 1, (std::uint64_t{1} << 62) + 5, 99});
   EXPECT_EQ(random.below(bound), (std::uint64_t{1} << 62) + 5);
   EXPECT_EQ(random.left(), 1u);

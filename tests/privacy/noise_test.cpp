@@ -22,15 +22,17 @@ using Words = std::vector<std::uint32_t>;
 
 std::vector<std::uint8_t> from_hex(const std::string& hex) {
   std::vector<std::uint8_t> bytes;
-  for (std::size_t i = 0; i < hex.size(); i += 2) bytes.push_back(static_cast<std::uint8_t>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  for (std::size_t i = 0; i < hex.size(); i += 2)
+    bytes.push_back(static_cast<std::uint8_t>(std::stoi(hex.substr(i, 2), nullptr, 16)));
   return bytes;
 }
 
 std::uint32_t word_at(const std::vector<std::uint8_t>& bytes, std::size_t i) {
-  return bytes[4 * i] | bytes[4 * i + 1] << 8 | bytes[4 * i + 2] << 16 | std::uint32_t{bytes[4 * i + 3]} << 24;
+  return bytes[4 * i] | bytes[4 * i + 1] << 8 | bytes[4 * i + 2] << 16 |
+         std::uint32_t{bytes[4 * i + 3]} << 24;
 }
 
-NoiseSource counting_key() {   // 00 01 02 ... 1f, the key of RFC 8439's examples
+NoiseSource counting_key() {  // 00 01 02 ... 1f, the key of RFC 8439's examples
   NoiseSource::Key key;
   for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::uint8_t>(i);
   return NoiseSource::not_private_for_tests(key);
@@ -55,7 +57,8 @@ NoiseWords state_of(NoisePurpose purpose, std::uint64_t id) {
 
 TEST(Cipher, GivesTheKeystreamOfTheStandard) {
   for (const auto& c : reference_cases("noise_reference.json", "chacha20")) {
-    const auto key = from_hex(c["key"]), nonce = from_hex(c["nonce"]), stream = from_hex(c["keystream"]);
+    const auto key = from_hex(c["key"]), nonce = from_hex(c["nonce"]),
+               stream = from_hex(c["keystream"]);
     NoiseWords from = {};
     for (std::size_t i = 0; i < 8; ++i) from.key[i] = word_at(key, i);
     for (std::size_t i = 0; i < 3; ++i) from.nonce[i] = word_at(nonce, i);
@@ -63,15 +66,17 @@ TEST(Cipher, GivesTheKeystreamOfTheStandard) {
     for (std::size_t block = 0; block < stream.size() / 64; ++block) {
       std::uint32_t words[16];
       chacha20_block(from, first + static_cast<std::uint32_t>(block), words);
-      for (std::size_t i = 0; i < 16; ++i) EXPECT_EQ(words[i], word_at(stream, 16 * block + i)) << c["id"];
+      for (std::size_t i = 0; i < 16; ++i)
+        EXPECT_EQ(words[i], word_at(stream, 16 * block + i)) << c["id"];
     }
   }
 }
 
 TEST(NoiseStream, GivesTheWordsOfItsPurposeAndNumber) {
   for (const auto& c : reference_cases("noise_reference.json", "noise_stream")) {
-    const auto stream = counting_key().stream(static_cast<NoisePurpose>(c["purpose"].get<std::uint32_t>()),
-                                              c["stream_id"].get<std::uint64_t>());
+    const auto stream =
+        counting_key().stream(static_cast<NoisePurpose>(c["purpose"].get<std::uint32_t>()),
+                              c["stream_id"].get<std::uint64_t>());
     draw(*stream, c["first_word"].get<std::size_t>());
     const Words expected = c["words"].get<Words>();
     EXPECT_EQ(draw(*stream, expected.size()), expected) << c;
@@ -115,10 +120,12 @@ TEST(NoiseStream, SaysWhetherItsWordsCanBeForetold) {
 
 TEST(SystemNoise, NeverRepeatsAStreamEvenUnderOneNumber) {
   const auto source = NoiseSource::system();
-  EXPECT_NE(draw(*source.stream(NoisePurpose::mechanism, 1), 8), draw(*source.stream(NoisePurpose::mechanism, 1), 8));
+  EXPECT_NE(draw(*source.stream(NoisePurpose::mechanism, 1), 8),
+            draw(*source.stream(NoisePurpose::mechanism, 1), 8));
 }
 
-// A child process that inherits a stream, buffered words and all, must not draw what its parent draws.
+// A child process that inherits a stream, buffered words and all, must not draw what its parent
+// draws.
 TEST(SystemNoise, DiffersInAForkedProcess) {
   const auto stream = NoiseSource::system().stream(NoisePurpose::gradient_noise, 1);
   draw(*stream, 3);
@@ -130,7 +137,8 @@ TEST(SystemNoise, DiffersInAForkedProcess) {
     const Words words = draw(*stream, 8);
     std::vector<float> noised(4, 0.0f);
     add_gaussian_noise(std::span<float>(noised), 1.0, *stream);
-    const bool sent = write(ends[1], words.data(), 32) == 32 && write(ends[1], noised.data(), 16) == 16;
+    const bool sent =
+        write(ends[1], words.data(), 32) == 32 && write(ends[1], noised.data(), 16) == 16;
     _exit(sent ? 0 : 1);
   }
   const Words ours = draw(*stream, 8);
@@ -144,14 +152,16 @@ TEST(SystemNoise, DiffersInAForkedProcess) {
   close(ends[0]);
   close(ends[1]);
   EXPECT_EQ(status, 0);
-  for (std::size_t i = 0; i < 8; ++i) EXPECT_EQ(std::count(theirs.begin(), theirs.end(), ours[i]), 0);
+  for (std::size_t i = 0; i < 8; ++i)
+    EXPECT_EQ(std::count(theirs.begin(), theirs.end(), ours[i]), 0);
   EXPECT_NE(our_noise, their_noise);
 }
 
 TEST(BoxMuller, AgreesWithFortyDigits) {
   const auto reference = read_reference("noise_reference.json").at("box_muller");
-  const auto stream = counting_key().stream(static_cast<NoisePurpose>(reference["purpose"].get<std::uint32_t>()),
-                                            reference["stream_id"].get<std::uint64_t>());
+  const auto stream =
+      counting_key().stream(static_cast<NoisePurpose>(reference["purpose"].get<std::uint32_t>()),
+                            reference["stream_id"].get<std::uint64_t>());
   const auto expected = reference["normals"];
   ASSERT_EQ(expected.size(), 16u);
   for (std::size_t i = 0; i < expected.size(); i += 2) {
@@ -172,11 +182,15 @@ TEST(BoxMuller, AgreesWithTheMathematicsLibrary) {
   const auto stream = counting_key().stream(NoisePurpose::mechanism, 77);
   for (int i = 0; i < 100000; ++i) {
     const std::uint64_t a = stream->bits64(), b = stream->bits64();
-    const long double radius = std::sqrt(-2 * std::log((static_cast<long double>(a) + 1) * 0x1p-64L));
-    const long double angle = 2 * 3.14159265358979323846264338327950288L * (static_cast<long double>(b) * 0x1p-64L);
+    const long double radius =
+        std::sqrt(-2 * std::log((static_cast<long double>(a) + 1) * 0x1p-64L));
+    const long double angle =
+        2 * 3.14159265358979323846264338327950288L * (static_cast<long double>(b) * 0x1p-64L);
     const NormalPair ours = box_muller(a, b);
-    ASSERT_NEAR(ours.first, static_cast<double>(radius * std::cos(angle)), 4e-15 * std::max(1.0, std::abs(ours.first)));
-    ASSERT_NEAR(ours.second, static_cast<double>(radius * std::sin(angle)), 4e-15 * std::max(1.0, std::abs(ours.second)));
+    ASSERT_NEAR(ours.first, static_cast<double>(radius * std::cos(angle)),
+                4e-15 * std::max(1.0, std::abs(ours.first)));
+    ASSERT_NEAR(ours.second, static_cast<double>(radius * std::sin(angle)),
+                4e-15 * std::max(1.0, std::abs(ours.second)));
   }
 }
 
@@ -190,7 +204,8 @@ TEST(GaussianNoise, LandsOnOneGridWhateverTheInput) {
     add_gaussian_noise(std::span<float>(x), sigma, *stream);
     for (const float value : x) {
       ASSERT_EQ(std::fmod(value, grid_of(sigma)), 0.0) << value;
-      ASSERT_FALSE(value == 0.0f && std::signbit(value)) << "the sign of zero tells which side it came from";
+      ASSERT_FALSE(value == 0.0f && std::signbit(value))
+          << "the sign of zero tells which side it came from";
     }
   }
 }
@@ -199,20 +214,24 @@ TEST(GaussianNoise, IsWithinHalfAGridCellOfTheSum) {
   constexpr double sigma = 0.37;
   const auto x = uneven_values(1001, 12);
   auto noised = x;
-  const auto bulk = counting_key().stream(NoisePurpose::gradient_noise, 4), single = counting_key().stream(NoisePurpose::gradient_noise, 4);
+  const auto bulk = counting_key().stream(NoisePurpose::gradient_noise, 4),
+             single = counting_key().stream(NoisePurpose::gradient_noise, 4);
   add_gaussian_noise(std::span<float>(noised), sigma, *bulk);
   for (std::size_t i = 0; i < x.size(); i += 2) {
     const std::uint64_t radius = single->bits64();
     const NormalPair normals = box_muller(radius, single->bits64());
-    ASSERT_NEAR(noised[i], x[i] + sigma * normals.first, grid_of(sigma) * 0.5 + std::abs(x[i]) * 0x1p-24);
+    ASSERT_NEAR(noised[i], x[i] + sigma * normals.first,
+                grid_of(sigma) * 0.5 + std::abs(x[i]) * 0x1p-24);
     if (i + 1 < x.size()) {
-      ASSERT_NEAR(noised[i + 1], x[i + 1] + sigma * normals.second, grid_of(sigma) * 0.5 + std::abs(x[i + 1]) * 0x1p-24);
+      ASSERT_NEAR(noised[i + 1], x[i + 1] + sigma * normals.second,
+                  grid_of(sigma) * 0.5 + std::abs(x[i + 1]) * 0x1p-24);
     }
   }
 }
 
 TEST(GaussianNoise, OfALongVectorBeginsWithThatOfAShortOne) {
-  const auto long_stream = counting_key().stream(NoisePurpose::gradient_noise, 6), short_stream = counting_key().stream(NoisePurpose::gradient_noise, 6);
+  const auto long_stream = counting_key().stream(NoisePurpose::gradient_noise, 6),
+             short_stream = counting_key().stream(NoisePurpose::gradient_noise, 6);
   std::vector<float> longer(9001, 0.5f), shorter(5003, 0.5f);
   add_gaussian_noise(std::span<float>(longer), 1.0, *long_stream);
   add_gaussian_noise(std::span<float>(shorter), 1.0, *short_stream);
@@ -226,12 +245,13 @@ TEST(GaussianNoise, NeverUsesAWordTwice) {
   add_gaussian_noise(std::span<float>(second), 1.0, *stream);
   std::size_t equal = 0;
   for (std::size_t i = 0; i < 1000; ++i) equal += first[i] == second[i];
-  EXPECT_LT(equal, 60u);   // by chance about 5: 1000 times the collision rate of the grid
+  EXPECT_LT(equal, 60u);  // by chance about 5: 1000 times the collision rate of the grid
 }
 
 TEST(GaussianNoise, CountsNonFiniteValuesAsZero) {
   const auto stream = counting_key().stream(NoisePurpose::gradient_noise, 10);
-  std::vector<float> x{std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), 1e38f};
+  std::vector<float> x{std::numeric_limits<float>::quiet_NaN(),
+                       std::numeric_limits<float>::infinity(), 1e38f};
   add_gaussian_noise(std::span<float>(x), 1.0, *stream);
   EXPECT_LT(std::abs(x[0]), 10.0f);
   EXPECT_LT(std::abs(x[1]), 10.0f);
@@ -241,7 +261,8 @@ TEST(GaussianNoise, CountsNonFiniteValuesAsZero) {
 TEST(GaussianNoise, RefusesAStandardDeviationThatIsNone) {
   const auto stream = counting_key().stream(NoisePurpose::gradient_noise, 0);
   std::vector<float> x{1.0f};
-  for (const double sigma : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity(), 1e-300})
+  for (const double sigma :
+       {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity(), 1e-300})
     EXPECT_THROW(add_gaussian_noise(std::span<float>(x), sigma, *stream), ConfigError) << sigma;
   EXPECT_EQ(x[0], 1.0f);
 }
@@ -249,16 +270,20 @@ TEST(GaussianNoise, RefusesAStandardDeviationThatIsNone) {
 using GaussianNoiseOnADevice = OnEveryDevice;
 
 TEST_P(GaussianNoiseOnADevice, HasTheBitsItHasOnTheCpu) {
-  for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{9}, std::size_t{100003}}) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{9}, std::size_t{100003}}) {
     auto host = uneven_values(size, 13);
     const auto device = put(host);
-    add_gaussian_noise(std::span<float>(host), 0.9, *counting_key().stream(NoisePurpose::gradient_noise, 12));
-    add_gaussian_noise(device.view(), 0.9, *counting_key().stream(NoisePurpose::gradient_noise, 12));
+    add_gaussian_noise(std::span<float>(host), 0.9,
+                       *counting_key().stream(NoisePurpose::gradient_noise, 12));
+    add_gaussian_noise(device.view(), 0.9,
+                       *counting_key().stream(NoisePurpose::gradient_noise, 12));
     EXPECT_EQ(device.to_host(), host) << size;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Device, GaussianNoiseOnADevice, ::testing::ValuesIn(devices()), device_name);
+INSTANTIATE_TEST_SUITE_P(Device, GaussianNoiseOnADevice, ::testing::ValuesIn(devices()),
+                         device_name);
 
 }  // namespace
 }  // namespace collegium

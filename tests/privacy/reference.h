@@ -14,7 +14,8 @@ inline nlohmann::json read_reference(const std::string& name) {
   return nlohmann::json::parse(file);
 }
 
-// The cases under /section or /section/cases; never empty, so that a loop over them tests something.
+// The cases under /section or /section/cases; never empty, so that a loop over them tests
+// something.
 inline nlohmann::json reference_cases(const std::string& file, const std::string& section) {
   nlohmann::json cases = read_reference(file).at(section);
   if (cases.is_object()) cases = nlohmann::json(cases.at("cases"));

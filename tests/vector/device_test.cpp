@@ -22,7 +22,8 @@ TEST(Devices, SayWhyThereIsNoGpu) {
 // On a machine that is meant to have a GPU a missing one is a failure, not a quiet pass on the CPU.
 TEST(Devices, HoldAGpuWhereOneIsRequired) {
   const char* required = std::getenv("COLLEGIUM_REQUIRE_GPU");
-  if (required == nullptr || std::strcmp(required, "1") != 0) GTEST_SKIP() << "COLLEGIUM_REQUIRE_GPU is not 1";
+  if (required == nullptr || std::strcmp(required, "1") != 0)
+    GTEST_SKIP() << "COLLEGIUM_REQUIRE_GPU is not 1";
   EXPECT_GT(devices().size(), 1u) << cuda_status();
 }
 

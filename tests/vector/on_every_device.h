@@ -24,7 +24,9 @@ inline std::string device_name(const ::testing::TestParamInfo<Device>& info) {
 inline std::vector<float> uneven_values(std::size_t size, unsigned seed) {
   std::mt19937 bits(seed);
   std::vector<float> values(size);
-  for (float& value : values) value = std::ldexp(static_cast<float>(bits()) - 2147483648.0f, static_cast<int>(bits() % 40) - 60);
+  for (float& value : values)
+    value =
+        std::ldexp(static_cast<float>(bits()) - 2147483648.0f, static_cast<int>(bits() % 40) - 60);
   return values;
 }
 
