@@ -27,23 +27,23 @@ double renyi_filter(std::span<const PrivacyEvent> events, double delta);
 
 // The patients a ledger protects. The site names the data set; one more patient does not make a new one.
 struct LedgerDataset {
-  std::string id;
+  std::string id = {};
   std::string unit = "patient";
   double delta = 1e-5;
-  std::optional<double> budget;     // epsilon over the whole life; empty: charges are recorded, none is refused
+  std::optional<double> budget = {};   // epsilon over the whole life; empty: charges are recorded, none is refused
   std::int64_t n_public = 0;        // 0: no count is public
 };
 
 struct LedgerRun {
-  std::string id;                   // hex
-  std::string dataset;
-  std::string config_hash;
-  std::string schedule;             // what the run announced it would ask for, for people
+  std::string id = {};               // hex
+  std::string dataset = {};
+  std::string config_hash = {};
+  std::string schedule = {};         // what the run announced it would ask for, for people
 };
 
 // What a charge is for. A retry that draws new noise is a new attempt; a restart is not.
 struct ChargeKey {
-  std::string run;
+  std::string run = {};
   std::uint64_t round = 0;
   std::string purpose = "train";
   std::int64_t attempt = 1;
@@ -53,11 +53,11 @@ enum class ChargeState { reserved, released, forfeited };
 
 struct Charge {
   std::int64_t seq = 0;
-  ChargeKey key;
-  PrivacyEvent event;
+  ChargeKey key = {};
+  PrivacyEvent event = {};
   double epsilon_after = 0;         // of the data set, this charge included, at the data set's delta
   ChargeState state = ChargeState::reserved;
-  std::string output_hash;          // hex, of what was released
+  std::string output_hash = {};      // hex, of what was released
 };
 
 // What a data set has spent, in FOLDER/site.db. The order that makes it safe to be killed anywhere:

@@ -16,54 +16,54 @@ namespace collegium {
 
 // What a run is; written once when its folder is made.
 struct RunInfo {
-  std::string run;           // hex of the run's id
-  std::string name;          // of the federation
-  std::string config;        // TOML
-  std::string layout;        // hash
+  std::string run = {};       // hex of the run's id
+  std::string name = {};      // of the federation
+  std::string config = {};    // TOML
+  std::string layout = {};    // hash
   bool simulation = false;
 };
 
 // What one site gave to one round, or why it gave nothing.
 struct ContributionRow {
-  std::string site;
-  std::string state;         // accepted, rejected, missing, failed
-  std::string code;          // of a refusal or failure: "norm_too_large"; empty when accepted
-  std::string reason;        // the same for people
+  std::string site = {};
+  std::string state = {};     // accepted, rejected, missing, failed
+  std::string code = {};      // of a refusal or failure: "norm_too_large"; empty when accepted
+  std::string reason = {};    // the same for people
   double weight = 0;
   std::int64_t steps = 0;
-  std::optional<double> loss;      // empty: withheld
+  std::optional<double> loss = {};      // empty: withheld
   double seconds = 0;              // from the task to the result
   std::int64_t bytes = 0;
-  std::string update_hash;
-  std::optional<double> epsilon;   // spent by this site so far; empty: it made no statement
-  std::optional<double> delta;
-  std::string note;                // what else a person should know
+  std::string update_hash = {};
+  std::optional<double> epsilon = {};   // spent by this site so far; empty: it made no statement
+  std::optional<double> delta = {};
+  std::string note = {};                // what else a person should know
 };
 
 struct MetricRow {
   std::uint64_t round = 0;   // of the model left by this round; 0: the model the run started from
-  std::string site;
-  std::string name;          // "dice_wt"
+  std::string site = {};
+  std::string name = {};      // "dice_wt"
   double value = 0;
   std::int64_t count = 0;    // subjects behind the value
 };
 
 // A model in the run's folder: `file` relative to the folder, `hash` of its raw float32 bytes, in hex.
 struct Checkpoint {
-  std::string file;
-  std::string hash;
+  std::string file = {};
+  std::string hash = {};
 };
 
 struct RoundRow {
   std::uint64_t number = 0;
   std::int64_t attempts = 1;
-  std::chrono::system_clock::time_point opened;
-  std::chrono::system_clock::time_point closed;
+  std::chrono::system_clock::time_point opened = {};
+  std::chrono::system_clock::time_point closed = {};
   double seconds = 0;
-  Checkpoint model;          // after this round; empty for an abandoned one
+  Checkpoint model = {};      // after this round; empty for an abandoned one
   std::int64_t bytes_in = 0;
   std::int64_t bytes_out = 0;
-  std::string reason;        // why it was abandoned, or who was left out
+  std::string reason = {};    // why it was abandoned, or who was left out
 };
 
 // What a run leaves behind: FOLDER/run.db, checkpoints/round-000012.safetensors, model.safetensors. One process writes
@@ -84,7 +84,7 @@ class RunStore {
   // The last closed round with its model; empty: no round was closed yet.
   struct Closed {
     std::uint64_t round = 0;
-    Checkpoint model;
+    Checkpoint model = {};
   };
   std::optional<Closed> last_closed() const;
 

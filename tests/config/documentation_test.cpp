@@ -7,9 +7,9 @@
 #include <sstream>
 #include <string>
 
-#include "config/expect_problem.h"
 #include "config/federation_config.h"
 #include "config/site_config.h"
+#include "support/expect_problem.h"
 
 namespace collegium {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "config/expect_problem.h"
+#include "support/expect_problem.h"
 
 namespace collegium {
 namespace {
