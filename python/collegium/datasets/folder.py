@@ -21,6 +21,10 @@ class FolderDataset:
         What the numbers in the label maps mean; an unknown number is refused with its subject and file.
     subjects : sequence of str, optional
         Names of the subjects to use; default: all.
+    site : str, optional
+        Only the subjects of this site: a sub-folder of ``path``, or the ``site`` column of ``table``.
+    table : path, optional
+        CSV with a column ``subject`` and optionally ``site`` and ``grade``.
     """
 
     def __init__(
@@ -30,9 +34,12 @@ class FolderDataset:
         format: Literal["brats", "msd"] = "brats",
         labels: Literal["brats2018", "brats2023", "msd"] = "brats2018",
         subjects: Sequence[str] | None = None,
+        site: str | None = None,
+        table: str | Path | None = None,
     ) -> None:
         self.path, self.format, self.labels = Path(path), format, labels
         self._names = list(subjects) if subjects is not None else None
+        self._site, self._table = site, table
         self._core: Any = None
 
     def core(self) -> Any:
@@ -45,7 +52,9 @@ class FolderDataset:
                     "format": self.format,
                     "path": str(self.path.resolve()),
                     "labels": self.labels,
-                    **({"subjects": self._names} if self._names is not None else {}),
+                    "subjects": self._names or [],
+                    "site": self._site or "",
+                    "table": str(Path(self._table).resolve()) if self._table else "",
                 }
             )
         return self._core
@@ -54,6 +63,11 @@ class FolderDataset:
     def subjects(self) -> list[str]:
         """Names of the subjects, sorted."""
         return self.core().subjects()
+
+    @property
+    def facts(self) -> list[dict[str, Any]]:
+        """One entry a subject: ``subject``, ``site``, ``grade`` (empty where unknown), ``images``, ``labels``."""
+        return self.core().facts()
 
     def __len__(self) -> int:
         return len(self.core().subjects())
