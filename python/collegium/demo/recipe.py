@@ -45,7 +45,9 @@ class Recipe:
     private_rounds: int = 5
     private_steps: int = 8
     private_batch: int = 12
-    private_lr: float = 2e-2
+    private_trainable: tuple[str, ...] = ("norm", "bias", "head")
+    private_training: dict[str, Any] = field(default_factory=lambda: {"batch_size": 12, "lr": 2e-2, "lr_schedule": "constant"})
+    roi: tuple[int, ...] = ()
     clip: float = 0.5
     epsilons: tuple[float, ...] = (3.0, 8.0)
     delta: float = 1e-2

@@ -1,0 +1,48 @@
+"""What was learned, in sentences that the numbers above them bear out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from collegium.demo.compare import FEDERATED, POOLED_LONG, POOLED_SHORT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def statement(table: pd.DataFrame, about: str, *, smoke: bool) -> list[str]:
+    """Sentences about a table of ``compare.score_table``; what did not work is said as plainly as what did."""
+    score = table.set_index("model")["score"]
+    parts = ", ".join(c.split(" (")[0] for c in table.columns if c not in ("model", "score"))
+    alone = score[[name for name in score.index if name.endswith(" alone")]]
+    best, worst = alone.idxmax(), alone.idxmin()
+    gain = score[FEDERATED] - alone.max()
+    lines = [about]
+    if smoke:
+        lines.append("This was a smoke run: a few minutes, far too little training to conclude anything from the figures.")
+    verdict = (
+        f"The federated model beats every single site's own model: {score[FEDERATED]:.3f} against {alone.max():.3f} for the best ({best}) "
+        f"and {alone.min():.3f} for the worst ({worst})"
+        if gain > 0
+        else f"The federated model does not beat every single site's own model: {score[FEDERATED]:.3f} against {alone.max():.3f} for {best}"
+    )
+    lines.append(f"{verdict}. The score is the mean Dice over {parts}.")
+    lines.append(
+        f"Pooled training, which no hospital could do without sharing scans, reaches {score[POOLED_SHORT]:.3f} with the steps of one site and "
+        f"{score[POOLED_LONG]:.3f} with the steps of all sites together."
+    )
+    return lines
+
+
+def privacy_statement(table: pd.DataFrame, federated: float) -> list[str]:
+    """One sentence a private run, with what it cost; ``table`` has model, epsilon, delta and score."""
+    lines = []
+    for row in table.to_dict("records"):
+        lines.append(
+            f"With patient-level privacy, epsilon {row['epsilon']:.2f} at delta {row['delta']:g} for every patient of every site, the federation "
+            f"reaches {row['score']:.3f}: {federated - row['score']:.3f} less than without privacy."
+        )
+    return lines
+
+
+__all__ = ["privacy_statement", "statement"]
