@@ -1,0 +1,108 @@
+#include "runtime/coordinator_setup.h"
+
+#include <filesystem>
+#include <random>
+
+#include "base/hash.h"
+#include "collegium/error.h"
+#include "federation/bodies.h"
+#include "plugin/loader.h"
+#include "plugin/registry.h"
+#include "runtime/store_journal.h"
+#include "transport/float_bytes.h"
+
+namespace collegium {
+namespace {
+
+RunId new_run_id() {
+  RunId id;
+  std::random_device device;   // a name, not a secret
+  for (auto& byte : id) byte = static_cast<std::uint8_t>(device());
+  return id;
+}
+
+RunId run_id_of(const std::string& hex) {
+  RunId id{};
+  for (std::size_t i = 0; i < id.size() && 2 * i + 1 < hex.size(); ++i)
+    id[i] = static_cast<std::uint8_t>(std::stoi(hex.substr(2 * i, 2), nullptr, 16));
+  return id;
+}
+
+RunInfo info_of(const FederationConfig& config, const Layout& layout, bool simulation, const RunId& id) {
+  return {.run = run_text(id), .name = config.name, .config = config.canonical(), .layout = layout.hash(), .simulation = simulation};
+}
+
+SharedBlob blob_of(std::vector<float> values) {
+  return std::make_shared<const Blob>(Blob::of(bytes_of(std::move(values))));
+}
+
+}  // namespace
+
+void check_plugins(const FederationConfig& config) {
+  PluginSearch search;
+  for (const auto& path : config.plugin_paths) search.paths.push_back(path.string());
+  load_plugins(registry(), search);
+  registry().make_aggregator(config.aggregator.name, config.aggregator.settings);
+  if (!config.mechanism.name.empty()) registry().make_mechanism(config.mechanism.name, config.mechanism.settings);
+}
+
+RunStore open_run(const FederationConfig& config, const Layout& layout, bool simulation) {
+  const std::filesystem::path& folder = config.run.folder;
+  if (!std::filesystem::exists(folder / "run.db"))
+    return RunStore::create(folder, info_of(config, layout, simulation, new_run_id()));
+  RunStore store = RunStore::open(folder);
+  const auto refuse = [&](std::string what, std::string remedy) {
+    throw ConfigError({.what = std::move(what), .where = folder.string(), .remedy = std::move(remedy)});
+  };
+  if (simulation) refuse("the folder holds a run already", "choose another folder for this simulation");
+  if (store.state() == "finished") refuse("the run in this folder has finished", "choose another [run] folder");
+  if (store.info().config != config.canonical())
+    refuse("the folder holds a run with another configuration",
+           "choose another [run] folder, or put back the settings the run was started with");
+  if (store.info().layout != layout.hash())
+    refuse("the initial model does not fit the run in this folder", "put back the file that the run was started with");
+  if (store.state() != "running") store.reopen();
+  return store;
+}
+
+CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& store, const Layout& layout,
+                            std::span<const float> initial) {
+  CoordinatorSetup setup;
+  CoordinatorOptions& options = setup.options;
+  options.run = run_id_of(store.info().run);
+  options.name = config.name;
+  options.sites = config.sites;
+  options.min_sites = static_cast<std::size_t>(config.min_sites > 0 ? config.min_sites : std::int64_t(config.sites.size()));
+  options.rounds = static_cast<std::uint64_t>(config.rounds);
+  options.evaluate_every = static_cast<std::uint64_t>(config.evaluate_every);
+  options.seed = config.seed;
+  options.round_deadline = config.round_deadline;
+  options.deterministic = config.deterministic;
+  options.staging = static_cast<std::size_t>(config.server.staging);
+  options.layout = layout.hash();
+  options.rules = {.layout_size = layout.size(),
+                   .norm_bound = config.server.norm_bound,
+                   .weight_is_iterations = config.training.weighting == "iterations"};
+  if (config.training.local_steps > 0) options.rules.steps_asked = config.training.local_steps;
+  options.network = config.network.to_settings();
+  options.training = config.training.to_settings();
+  if (config.privacy) options.privacy = config.privacy->to_settings();
+  if (!config.mechanism.name.empty()) {
+    options.mechanism = config.mechanism.settings;
+    options.mechanism.set("name", config.mechanism.name);
+  }
+
+  if (const auto closed = store.last_closed()) {
+    setup.resume.closed_round = closed->round;
+    setup.resume.model = blob_of(store.load_checkpoint(closed->model, layout));
+    for (const ContributionRow& row : store.contributions(closed->round)) setup.resume.last.push_back(contribution_of(row));
+  } else {
+    setup.resume.model = blob_of({initial.begin(), initial.end()});
+  }
+  setup.aggregator = [name = config.aggregator.name, settings = config.aggregator.settings] {
+    return registry().make_aggregator(name, settings);
+  };
+  return setup;
+}
+
+}  // namespace collegium

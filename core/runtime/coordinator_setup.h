@@ -1,0 +1,35 @@
+#pragma once
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "collegium/aggregator.h"
+#include "config/federation_config.h"
+#include "federation/coordinator.h"
+#include "store/run_store.h"
+#include "transport/run_work.h"
+
+namespace collegium {
+
+// Everything a coordinator's machine and its work are made from, whichever driver runs them.
+struct CoordinatorSetup {
+  CoordinatorOptions options;
+  CoordinatorResume resume;
+  std::function<std::unique_ptr<Aggregator>()> aggregator;
+};
+
+// Loads the plugins of the configuration and makes its aggregator and mechanism once, so that an unknown name, a
+// setting nobody reads or a combination that is not sound is refused before anybody waits. Throws ConfigError.
+void check_plugins(const FederationConfig& config);
+
+// Opens the run's folder, or makes it. A folder that holds this run already, by its configuration, is resumed after
+// its last closed round; one that holds another run, or one that has ended, is refused.
+RunStore open_run(const FederationConfig& config, const Layout& layout, bool simulation);
+
+CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& store, const Layout& layout,
+                            std::span<const float> initial);
+
+}  // namespace collegium

@@ -1,0 +1,79 @@
+#include "runtime/join.h"
+
+#include "collegium/error.h"
+#include "collegium/version.h"
+#include "config/network_config.h"
+#include "federation/site.h"
+#include "model/safetensors.h"
+#include "plugin/loader.h"
+#include "plugin/registry.h"
+#include "privacy/noise.h"
+#include "runtime/ledger_vault.h"
+#include "runtime/site_policy.h"
+#include "transport/keys.h"
+#include "transport/zmq_site_driver.h"
+
+namespace collegium {
+namespace {
+
+SiteDriverOptions driver_options(const SiteConfig& config, const StopHandle& stop) {
+  SiteDriverOptions options{.address = config.server, .insecure = config.insecure, .name = config.name, .stop = stop};
+  if (config.insecure) return options;
+  options.key = KeyPair::load(config.secret);
+  if (options.key->name != config.name)
+    throw ConfigError({.what = "the key belongs to somebody else",
+                       .where = config.secret.string(),
+                       .expected = "the key of '" + config.name + "'",
+                       .found = "the key of '" + options.key->name + "'",
+                       .remedy = "name this site's own key in [site] secret, or correct [site] name"});
+  options.server_key = PublicKey::load(config.server_key);
+  return options;
+}
+
+// The event of a site is shown by the same watcher as a coordinator's: with the site's name on it.
+LogEvent named(LogEvent event, const std::string& site) {
+  if (event.site.empty()) event.site = site;
+  return event;
+}
+
+}  // namespace
+
+DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer, const RunEvents& events,
+                  const StopHandle& stop) {
+  PluginSearch search;
+  for (const auto& path : config.plugin_paths) search.paths.push_back(path.string());
+  load_plugins(registry(), search);
+
+  LedgerVault vault(config.state, config.data.id.empty() ? config.name : config.data.id, config.policy.privacy,
+                    config.data.n_public.value_or(0));
+  const auto random = NoiseSource::system().stream(NoisePurpose::mechanism, 0);
+  std::shared_ptr<Trainer> trainer;
+  TrainerWork::Options options;
+  options.site = config.name;
+  options.prepare = [&](const at_site::Prepare& run) {
+    vault.begin(run);
+    trainer = make_trainer(run);
+    return trainer;
+  };
+  options.mechanism = [](const Settings& table) { return registry().make_mechanism(table.text("name"), table); };
+  options.random = random.get();
+  options.vault = &vault;
+  options.keep_final_model = [&](const Bytes& model) {
+    const Floats values(model);
+    save_safetensors(config.state / "model.safetensors", trainer->layout(), values.values());
+  };
+  options.on_log = [&](const LogEvent& event) {
+    if (events.on_log) events.on_log(named(event, config.name));
+  };
+  options.on_progress = [&](const TrainTask& task, std::int64_t step, std::int64_t steps) {
+    if (events.on_progress) events.on_progress(config.name, task.round, step, steps);
+  };
+  TrainerWork work(std::move(options));
+
+  Site machine({.name = config.name, .software = "collegium " COLLEGIUM_VERSION, .policy = make_policy(config.policy)},
+               vault.stored());
+  ZmqSiteDriver driver(driver_options(config, stop), machine, work);
+  return driver.run();
+}
+
+}  // namespace collegium

@@ -1,0 +1,54 @@
+#include "runtime/serve.h"
+
+#include "model/safetensors.h"
+#include "runtime/coordinator_setup.h"
+#include "runtime/store_journal.h"
+#include "transport/keys.h"
+#include "transport/zmq_coordinator_driver.h"
+
+namespace collegium {
+
+DriverResult serve(const FederationConfig& config, const RunEvents& events, const StopHandle& stop) {
+  config.require_server();
+  check_plugins(config);
+  const StoredModel initial = load_safetensors(config.network.initial);
+
+  CoordinatorDriverOptions options;
+  options.address = config.server.address;
+  options.insecure = config.server.insecure;
+  if (options.insecure) {
+    for (const std::string& site : config.sites) options.roster.add({.name = site, .key = site});
+  } else {
+    options.key = KeyPair::load(config.server.secret);
+    const Roster known = Roster::load(config.server.site_keys);
+    for (const std::string& site : config.sites) {
+      const auto key = known.names().find(site);
+      if (key == known.names().end())
+        throw ConfigError({.what = "there is no public key of site '" + site + "'",
+                           .where = config.server.site_keys.string(),
+                           .expected = "a file " + site + ".public",
+                           .remedy = "ask the site for the file that `collegium keys new " + site + "` made there"});
+      options.roster.add({.name = key->first, .key = key->second});
+    }
+  }
+
+  RunStore store = open_run(config, initial.layout, false);
+  CoordinatorSetup setup = make_setup(config, store, initial.layout, initial.values);
+  options.run = setup.options.run;
+  options.largest_update = initial.values.size() * sizeof(float);
+  options.stop = stop;
+
+  StoreJournal journal(store, initial.layout, config.run.keep_checkpoints, events);
+  RunWork work({.rules = setup.options.rules,
+                .aggregator = setup.aggregator,
+                .model = setup.resume.model,
+                .journal = &journal,
+                .on_round = {},
+                .on_log = {}});
+  Coordinator machine(setup.options, setup.resume);
+  ZmqCoordinatorDriver driver(options, machine, work);
+  journal.log({.level = LogEvent::Level::info, .site = "", .text = "listening on " + driver.address()});
+  return driver.run();
+}
+
+}  // namespace collegium

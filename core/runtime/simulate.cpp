@@ -1,0 +1,81 @@
+#include "runtime/simulate.h"
+
+#include "collegium/error.h"
+#include "collegium/version.h"
+#include "federation/bodies.h"
+#include "plugin/registry.h"
+#include "privacy/noise.h"
+#include "runtime/coordinator_setup.h"
+#include "runtime/ledger_vault.h"
+#include "runtime/store_journal.h"
+#include "transport/in_process_driver.h"
+
+namespace collegium {
+namespace {
+
+// Everything one simulated site consists of; nothing in it moves once it is made.
+struct Hospital {
+  std::unique_ptr<LedgerVault> vault;
+  std::unique_ptr<SecureRandom> random;
+  std::unique_ptr<TrainerWork> work;
+  std::unique_ptr<Site> machine;
+
+  Hospital(const SimulatedSite& site, std::uint64_t number, const CoordinatorOptions& coordinator,
+           const std::filesystem::path& folder, const RunEvents& events) {
+    const bool charged = !coordinator.privacy.keys().empty() || !coordinator.mechanism.keys().empty();
+    TrainerWork::Options options;
+    options.site = site.name;
+    if (charged) {
+      vault = std::make_unique<LedgerVault>(folder / "sites" / site.name, site.name, std::nullopt, site.n_public);
+      vault->begin({.run = run_text(coordinator.run),
+                    .network = coordinator.network,
+                    .training = coordinator.training,
+                    .privacy = coordinator.privacy,
+                    .mechanism = coordinator.mechanism});
+      random = NoiseSource::system().stream(NoisePurpose::mechanism, number);
+      options.vault = vault.get();
+      options.random = random.get();
+    }
+    options.mechanism = [](const Settings& table) { return registry().make_mechanism(table.text("name"), table); };
+    options.on_log = [name = site.name, &events](const LogEvent& event) {
+      if (events.on_log && event.level != LogEvent::Level::info) events.on_log({event.level, name, event.text});
+    };
+    options.on_progress = [name = site.name, &events](const TrainTask& task, std::int64_t step, std::int64_t steps) {
+      if (events.on_progress) events.on_progress(name, task.round, step, steps);
+    };
+    work = std::make_unique<TrainerWork>(std::move(options), site.trainer, coordinator.mechanism);
+    machine = std::make_unique<Site>(SiteOptions{
+        .name = site.name, .software = "collegium " COLLEGIUM_VERSION, .layout = site.trainer->layout().hash(), .policy = {}});
+  }
+};
+
+}  // namespace
+
+DriverResult simulate(const FederationConfig& config, const std::vector<SimulatedSite>& sites,
+                      const std::vector<float>& initial, std::size_t threads, const RunEvents& events,
+                      const StopHandle& stop) {
+  if (sites.empty()) throw ConfigError({.what = "a simulation needs at least one site"});
+  check_plugins(config);
+  const Layout& layout = sites.front().trainer->layout();
+  RunStore store = open_run(config, layout, true);
+  CoordinatorSetup setup = make_setup(config, store, layout, initial);
+
+  StoreJournal journal(store, layout, config.run.keep_checkpoints, events);
+  RunWork work({.rules = setup.options.rules,
+                .aggregator = setup.aggregator,
+                .model = setup.resume.model,
+                .journal = &journal,
+                .on_round = {},
+                .on_log = {}});
+  Coordinator machine(setup.options, setup.resume);
+  std::vector<std::unique_ptr<Hospital>> hospitals;
+  std::vector<InProcessSite> members;
+  for (const SimulatedSite& site : sites) {
+    hospitals.push_back(std::make_unique<Hospital>(site, hospitals.size(), setup.options, config.run.folder, events));
+    members.push_back({.name = site.name, .machine = hospitals.back()->machine.get(), .work = hospitals.back()->work.get()});
+  }
+  InProcessDriver driver({.threads = threads, .stop = stop}, machine, work, std::move(members));
+  return driver.run();
+}
+
+}  // namespace collegium

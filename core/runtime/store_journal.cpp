@@ -1,0 +1,112 @@
+#include "runtime/store_journal.h"
+
+#include <utility>
+
+namespace collegium {
+namespace {
+
+std::chrono::system_clock::time_point time_of(double seconds) {
+  return std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::duration<double>(seconds)));
+}
+
+std::vector<MetricRow> rows_of(const std::string& site, std::uint64_t round, const std::vector<Metric>& metrics) {
+  std::vector<MetricRow> rows;
+  for (const Metric& metric : metrics)
+    rows.push_back({.round = round, .site = site, .name = metric.name, .value = metric.value, .count = metric.count});
+  return rows;
+}
+
+}  // namespace
+
+ContributionRow row_of(const Contribution& contribution) {
+  return {.site = contribution.site,
+          .state = std::string(name_of(contribution.state)),
+          .code = contribution.code,
+          .reason = contribution.reason,
+          .weight = contribution.weight,
+          .steps = contribution.steps,
+          .loss = contribution.loss,
+          .seconds = contribution.seconds,
+          .bytes = static_cast<std::int64_t>(contribution.bytes),
+          .update_hash = contribution.update ? to_hex(contribution.update->digest) : std::string(),
+          .epsilon = contribution.epsilon,
+          .delta = contribution.delta,
+          .note = contribution.note};
+}
+
+Contribution contribution_of(const ContributionRow& row) {
+  Contribution contribution{.site = row.site,
+                            .code = row.code,
+                            .reason = row.reason,
+                            .weight = row.weight,
+                            .steps = row.steps,
+                            .loss = row.loss,
+                            .note = row.note,
+                            .seconds = row.seconds,
+                            .bytes = static_cast<std::uint64_t>(row.bytes),
+                            .epsilon = row.epsilon,
+                            .delta = row.delta};
+  for (auto state : {Contribution::State::accepted, Contribution::State::rejected, Contribution::State::missing,
+                     Contribution::State::failed})
+    if (name_of(state) == row.state) contribution.state = state;
+  if (Digest digest; from_hex(row.update_hash, digest))
+    contribution.update = BlobId{.digest = digest, .size = contribution.bytes};
+  return contribution;
+}
+
+StoreJournal::StoreJournal(RunStore& store, Layout layout, std::int64_t keep_checkpoints, RunEvents events)
+    : store_(store), layout_(std::move(layout)), keep_checkpoints_(keep_checkpoints), events_(std::move(events)) {}
+
+void StoreJournal::round(const RoundRecord& record, std::span<const float> model) {
+  std::vector<ContributionRow> contributions;
+  std::vector<MetricRow> metrics;
+  for (const Contribution& contribution : record.contributions) {
+    contributions.push_back(row_of(contribution));
+    // They describe the model that this round handed out: the one that the round before left.
+    for (MetricRow& row : rows_of(contribution.site, record.round - 1, contribution.metrics))
+      metrics.push_back(std::move(row));
+  }
+  RoundRow row{.number = record.round,
+               .attempts = static_cast<std::int64_t>(record.attempt),
+               .opened = time_of(record.opened),
+               .closed = time_of(record.ended),
+               .seconds = record.ended - record.opened,
+               .bytes_in = static_cast<std::int64_t>(record.bytes_in),
+               .bytes_out = static_cast<std::int64_t>(record.bytes_out),
+               .reason = record.reason};
+  {
+    const std::lock_guard lock(mutex_);
+    if (record.closed) {
+      row.model = store_.write_checkpoint(record.round, layout_, model);
+      store_.close_round(row, contributions, metrics);
+      store_.prune_checkpoints(keep_checkpoints_);
+    } else {
+      store_.abandon_round(row, contributions, metrics);
+    }
+  }
+  if (events_.on_round) events_.on_round(record);
+}
+
+void StoreJournal::metrics(const std::string& site, std::uint64_t round, const std::vector<Metric>& metrics) {
+  {
+    const std::lock_guard lock(mutex_);
+    store_.record_metrics(rows_of(site, round, metrics));
+  }
+  if (events_.on_metrics) events_.on_metrics(round, site, metrics);
+}
+
+void StoreJournal::log(const LogEvent& event) {
+  {
+    const std::lock_guard lock(mutex_);
+    store_.event(name_of(event.level), event.site, event.text);
+  }
+  if (events_.on_log) events_.on_log(event);
+}
+
+void StoreJournal::finish(Outcome outcome, const std::string& reason, std::span<const float> model) {
+  const std::lock_guard lock(mutex_);
+  store_.finish(name_of(outcome), reason, layout_, model);
+}
+
+}  // namespace collegium
