@@ -20,6 +20,7 @@ void def_losses(py::module_& m);
 void def_networks(py::module_& m);
 void def_plugins(py::module_& m);
 void def_datasets(py::module_& m);
+void def_evaluation(py::module_& m);
 void def_federation(py::module_& m);
 
 // A dict of bools, numbers, strings, lists of one of them, and dicts. `source` stands for the file in messages.

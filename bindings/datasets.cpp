@@ -3,6 +3,7 @@
 #include "bindings.h"
 #include "collegium/error.h"
 #include "torch/data/dataset.h"
+#include "torch/data/image_folder.h"
 
 namespace collegium::python {
 namespace {
@@ -27,6 +28,36 @@ Array share(const py::array& array) {
           .owner = keep(array)};
 }
 
+std::shared_ptr<ImageFolder> open_folder(const py::dict& settings) {
+  const Settings table = settings_from(settings, "data set");
+  SubjectSource source;
+  source.format = table.text("format");
+  source.path = table.text("path");
+  source.labels = table.text("labels");
+  source.subjects = table.texts("subjects");
+  source.table = table.text("table", "");
+  source.site = table.text("site", "");
+  table.refuse_unknown();
+  py::gil_scoped_release unlocked;
+  return std::make_shared<ImageFolder>(std::move(source));
+}
+
+py::list facts(const ImageFolder& folder) {
+  py::list rows;
+  for (const SubjectFiles& subject : folder.files()) {
+    py::dict row;
+    row["subject"] = subject.id;
+    row["site"] = subject.site;
+    row["grade"] = subject.grade;
+    py::list images;
+    for (const auto& image : subject.images) images.append(image.string());
+    row["images"] = images;
+    row["labels"] = subject.labels ? py::object(py::str(subject.labels->string())) : py::none();
+    rows.append(row);
+  }
+  return rows;
+}
+
 }  // namespace
 
 void def_datasets(py::module_& m) {
@@ -42,6 +73,9 @@ void def_datasets(py::module_& m) {
              return std::make_shared<TensorDataset>(share(inputs), share(targets));
            }),
            py::arg("inputs"), py::arg("targets"));
+  py::class_<ImageFolder, Dataset, std::shared_ptr<ImageFolder>>(m, "FolderDataset")
+      .def(py::init(&open_folder), py::arg("settings"))
+      .def("facts", &facts);
 }
 
 }  // namespace collegium::python

@@ -17,5 +17,6 @@ PYBIND11_MODULE(_core, m) {
   collegium::python::def_networks(m);
   collegium::python::def_plugins(m);
   collegium::python::def_datasets(m);
+  collegium::python::def_evaluation(m);
   collegium::python::def_federation(m);
 }

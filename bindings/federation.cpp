@@ -1,0 +1,202 @@
+#include <optional>
+
+#include "bindings.h"
+#include "collegium/error.h"
+#include "config/federation_config.h"
+#include "config/site_config.h"
+#include "model/safetensors.h"
+#include "networks.h"
+#include "runtime/join.h"
+#include "runtime/serve.h"
+#include "runtime/simulate.h"
+#include "torch/data/image_folder.h"
+#include "torch/network/network.h"
+#include "torch/training/torch_trainer.h"
+#include "transport/keys.h"
+
+namespace collegium::python {
+namespace {
+
+py::object or_none(const std::optional<double>& value) { return value ? py::object(py::float_(*value)) : py::none(); }
+
+py::dict metrics_of(const std::vector<Metric>& metrics) {
+  py::dict named;
+  for (const Metric& metric : metrics) named[py::str(metric.name)] = metric.value;
+  return named;
+}
+
+py::dict event_of(const RoundRecord& record, std::int64_t rounds, bool is_private) {
+  py::list contributions;
+  for (const Contribution& contribution : record.contributions) {
+    py::dict one;
+    one["site"] = contribution.site;
+    one["state"] = std::string(name_of(contribution.state));
+    one["reason"] = contribution.reason;
+    one["weight"] = contribution.weight;
+    one["steps"] = contribution.steps;
+    one["loss"] = or_none(contribution.loss);
+    one["epsilon"] = or_none(contribution.epsilon);
+    one["delta"] = or_none(contribution.delta);
+    one["metrics"] = metrics_of(contribution.metrics);
+    contributions.append(one);
+  }
+  py::dict event;
+  event["kind"] = "round";
+  event["round"] = record.round;
+  event["rounds"] = rounds;
+  event["closed"] = record.closed;
+  event["private"] = is_private;
+  event["reason"] = record.reason;
+  event["seconds"] = record.ended - record.opened;
+  event["bytes_in"] = record.bytes_in;
+  event["bytes_out"] = record.bytes_out;
+  event["contributions"] = contributions;
+  return event;
+}
+
+// Hands the run's events to a Python callable, with the GIL held only for the call.
+RunEvents events_to(const py::object& callable, std::int64_t rounds, bool is_private) {
+  auto target = std::static_pointer_cast<const py::object>(keep(callable));
+  RunEvents events;
+  events.on_round = [=](const RoundRecord& record) {
+    py::gil_scoped_acquire gil;
+    (*target)(event_of(record, rounds, is_private));
+  };
+  events.on_metrics = [=](std::uint64_t round, const std::string& site, const std::vector<Metric>& metrics) {
+    py::gil_scoped_acquire gil;
+    py::dict event;
+    event["kind"] = "metrics";
+    event["round"] = round;
+    event["site"] = site;
+    event["metrics"] = metrics_of(metrics);
+    (*target)(event);
+  };
+  events.on_progress = [=](const std::string& site, std::uint64_t round, std::int64_t step, std::int64_t steps) {
+    py::gil_scoped_acquire gil;
+    py::dict event;
+    event["kind"] = "progress";
+    event["site"] = site;
+    event["round"] = round;
+    event["step"] = step;
+    event["steps"] = steps;
+    (*target)(event);
+  };
+  events.on_log = [=](const LogEvent& log) {
+    py::gil_scoped_acquire gil;
+    py::dict event;
+    event["kind"] = "log";
+    event["level"] = std::string(name_of(log.level));
+    event["site"] = log.site;
+    event["text"] = log.text;
+    (*target)(event);
+  };
+  return events;
+}
+
+// A run that did not end as wanted is an exception: nobody has to look at a return code.
+void require_end(const DriverResult& result) {
+  if (result.outcome == Outcome::finished || result.outcome == Outcome::stopped) return;
+  throw Error({.what = "the run " + std::string(name_of(result.outcome)) + ": " + result.reason});
+}
+
+// The public count a simulation or a site works with when none was declared: known anyway where there is no privacy.
+std::int64_t public_count(const std::optional<std::int64_t>& declared, const Dataset& data) {
+  return declared.value_or(static_cast<std::int64_t>(data.subjects()));
+}
+
+void simulate_run(const py::dict& config, const py::dict& data, const PyNetwork& initial, std::size_t threads,
+                  const py::object& on_event, const StopHandle& stop) {
+  const FederationConfig federation = FederationConfig::read(settings_from(config, "federation"));
+  std::vector<SimulatedSite> sites;
+  for (const std::string& name : federation.sites) {
+    auto dataset = data[py::str(name)].cast<std::shared_ptr<Dataset>>();
+    Resources resources{.threads = 1, .n_public = public_count({}, *dataset)};
+    const std::int64_t n_public = resources.n_public;
+    sites.push_back({name, std::make_shared<TorchTrainer>(federation.network, dataset, std::move(resources)), n_public});
+  }
+  const RunEvents events = events_to(on_event, federation.rounds, federation.privacy.has_value());
+  py::gil_scoped_release unlocked;
+  if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
+  require_end(simulate(federation, sites, {initial.values->begin(), initial.values->end()}, threads, events, stop));
+}
+
+void serve_run(const py::dict& config, const py::object& on_event, const StopHandle& stop) {
+  const FederationConfig federation = FederationConfig::read(settings_from(config, "federation"));
+  const RunEvents events = events_to(on_event, federation.rounds, federation.privacy.has_value());
+  py::gil_scoped_release unlocked;
+  require_end(serve(federation, events, stop));
+}
+
+void join_run(const py::dict& config, std::shared_ptr<Dataset> data, const py::object& on_event, const StopHandle& stop) {
+  const SiteConfig site = SiteConfig::read(settings_from(config, "site"));
+  const RunEvents events = events_to(on_event, 0, false);
+  py::gil_scoped_release unlocked;
+  if (!data) data = open_image_folder(site.data);
+  const TrainerFactory make_trainer = [&](const at_site::Prepare& run) -> std::shared_ptr<Trainer> {
+    return std::make_shared<TorchTrainer>(
+        NetworkConfig::read(run.network), data,
+        Resources{.threads = static_cast<int>(site.threads), .device = site.device, .n_public = public_count(site.data.n_public, *data)});
+  };
+  require_end(join(site, make_trainer, events, stop));
+}
+
+// The checks of a configuration without running it; sites may still be unknown.
+void check_federation(const py::dict& config) { FederationConfig::read(settings_from(config, "federation")); }
+
+// The file's own tables, with the paths that the core resolved in place of the relative ones.
+py::dict load_federation(const std::string& path) {
+  const FederationConfig config = FederationConfig::load(path);
+  py::dict tables = dict_from(Settings::load(path));
+  py::dict server = tables.contains("server") ? tables["server"].cast<py::dict>() : py::dict();
+  server["address"] = config.server.address;
+  server["secret"] = config.server.secret.string();
+  server["site_keys"] = config.server.site_keys.string();
+  tables["server"] = server;
+  py::dict run = tables.contains("run") ? tables["run"].cast<py::dict>() : py::dict();
+  run["folder"] = config.run.folder.string();
+  tables["run"] = run;
+  if (!config.network.initial.empty()) tables["network"]["initial"] = config.network.initial;
+  py::list paths;
+  for (const auto& plugin : config.plugin_paths) paths.append(plugin.string());
+  if (!paths.empty()) tables["plugins"]["paths"] = paths;
+  return tables;
+}
+
+py::dict load_site(const std::string& path) {
+  const SiteConfig config = SiteConfig::load(path);
+  py::dict tables = dict_from(Settings::load(path));
+  tables["site"]["server_key"] = config.server_key.string();
+  tables["site"]["secret"] = config.secret.string();
+  tables["site"]["state"] = config.state.string();
+  if (tables.contains("data")) tables["data"]["path"] = config.data.path.string();
+  return tables;
+}
+
+void write_initial(const py::dict& config, const PyNetwork& network, const std::string& path) {
+  const FederationConfig federation = FederationConfig::read(settings_from(config, "federation"));
+  const Layout layout = layout_of(*network.network, federation.network.trainable);
+  save_safetensors(path, layout, network.weights());
+}
+
+py::tuple new_keys(const std::string& name, const std::string& folder) {
+  const KeyPair keys = KeyPair::generate(name);
+  keys.save(folder);
+  const auto file = std::filesystem::path(folder) / name;
+  return py::make_tuple(file.string() + ".secret", file.string() + ".public");
+}
+
+}  // namespace
+
+void def_federation(py::module_& m) {
+  py::class_<StopHandle>(m, "StopHandle").def(py::init<>()).def("request", [](StopHandle& self) { self.request(); });
+  m.def("check_federation", &check_federation);
+  m.def("load_federation", &load_federation);
+  m.def("load_site", &load_site);
+  m.def("write_initial", &write_initial);
+  m.def("new_keys", &new_keys);
+  m.def("simulate", &simulate_run);
+  m.def("serve", &serve_run);
+  m.def("join", &join_run);
+}
+
+}  // namespace collegium::python
