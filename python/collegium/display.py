@@ -19,19 +19,24 @@ def summarise(event: dict[str, Any]) -> dict[str, str]:
         known = [v for v in values if v is not None and not math.isnan(v)]
         return f"{sum(known) / len(known):.3f}" if known else "withheld" if event.get("private") else "–"
 
-    dice = [v for c in accepted for k, v in c["metrics"].items() if k.startswith("dice")]
     epsilon = [c["epsilon"] for c in accepted if c["epsilon"] is not None]
     left_out = [f"{c['site']}: {c['state']}, {c['reason']}" for c in contributions if c["state"] != "accepted"]
     return {
         "round": f"{event['round']}/{event['rounds']}",
         "sites": f"{len(accepted)}/{len(contributions)}",
         "loss": mean([c["loss"] for c in accepted]),
-        "Dice": mean(dice),
+        "Dice": "withheld" if event.get("private") else "",
         "epsilon": f"{max(epsilon):.2f}" if epsilon else "no privacy",
         "MB moved": f"{(event['bytes_in'] + event['bytes_out']) / 1e6:.1f}",
         "seconds": f"{event['seconds']:.1f}",
         "left out": "; ".join(left_out),
     }
+
+
+def mean_dice(metrics: list[dict[str, float]]) -> str:
+    """Mean over sites and regions of the Dice values that the sites report; empty when there are none."""
+    values = [v for one in metrics for k, v in one.items() if k.startswith("dice") and not math.isnan(v)]
+    return f"{sum(values) / len(values):.3f}" if values else ""
 
 
 class Display:
@@ -75,6 +80,7 @@ class LiveDisplay(Display):
         self._closed: list[dict[str, str]] = []
         self._sites: dict[str, str] = {}
         self._notes: list[str] = []
+        self._final: list[dict[str, float]] = []
         self._live = Live(self._render(), refresh_per_second=8)
 
     def __enter__(self) -> LiveDisplay:
@@ -89,8 +95,14 @@ class LiveDisplay(Display):
 
     def show(self, event: dict[str, Any]) -> None:
         if event["kind"] == "round":
+            # A site scores the model it is handed: the one that the round before left.
+            if self._closed:
+                self._closed[-1]["Dice"] = mean_dice([c["metrics"] for c in event["contributions"]]) or self._closed[-1]["Dice"]
             self._closed.append(summarise(event))
             self._sites.clear()
+        elif event["kind"] == "metrics" and self._closed:
+            self._final.append(event["metrics"])
+            self._closed[-1]["Dice"] = mean_dice(self._final)
         elif event["kind"] == "progress":
             self._sites[event["site"]] = f"{event['site']} {event['step']}/{event['steps']}"
         elif event["kind"] == "log" and event["level"] != "info":

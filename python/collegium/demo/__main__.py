@@ -15,7 +15,7 @@ from collegium import networks
 from collegium.demo import compare, hospitals, private, statement
 from collegium.demo.deployment import Deployment
 from collegium.demo.pictures import segmentations
-from collegium.demo.recipe import FULL, QUICK, Recipe
+from collegium.demo.recipe import FULL, QUICK, Recipe, slug
 from collegium.display import make_display
 from collegium.evaluation import evaluate
 from collegium.federation import Federation
@@ -49,7 +49,7 @@ def main(
     model = networks.SegResNet(init_filters=8, dropout=0.0, seed=seed)
     federation = Federation(
         model=model, rounds=recipe.rounds, local_steps=recipe.local_steps, training=recipe.training,
-        evaluate_every=1, seed=seed, name="demo (smoke run)" if recipe.smoke else "demo",
+        evaluate_every=1, seed=seed, name="demo-smoke-run" if recipe.smoke else "demo",
     )  # fmt: skip
     console.print(f"\n[bold]One coordinator and {len(where.sites)} sites[/bold], a process each, CURVE on every line; logs in {folder}")
     with Deployment(folder, federation, where) as deployment, make_display("federation", recipe.rounds, shown=True) as display:
@@ -93,7 +93,7 @@ def judge(models: dict[str, networks.Network], where: hospitals.Hospitals, recip
     held_out, frames = where.held_out(), []
     task = progress.add_task("", total=len(models))
     for name, network in models.items():
-        place = folder / name.replace(",", "").replace(" ", "-")
+        place = folder / slug(name)
         frames.append(evaluate(network, held_out, roi=recipe.roi, predictions=place).assign(model=name))
         progress.advance(task)
     scores = pd.concat(frames, ignore_index=True)
@@ -111,7 +111,7 @@ def report(run: Run, scores, secret: private.PrivateRuns, where: hospitals.Hospi
     best = ranking[ranking["model"].str.endswith(" alone")].iloc[0]["model"]
     facts = {f["subject"]: f for f in where.held_out().facts}
     shown = [facts[s] for s in where.test[:: max(1, len(where.test) // 4)][:4]]
-    predictions = {name: folder / "predictions" / name.replace(",", "").replace(" ", "-") for name in (compare.FEDERATED, best)}
+    predictions = {name: folder / "predictions" / slug(name) for name in (compare.FEDERATED, best)}
     tables = {
         "Dice on the held-out subjects": ranking,
         "What patient-level privacy costs": cost,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from collegium.datasets.folder import FolderDataset
 from collegium.demo.hospitals import Hospitals
-from collegium.demo.recipe import Recipe
+from collegium.demo.recipe import Recipe, slug
 from collegium.federation import Federation
 from collegium.networks import Network
 from collegium.run import Run
@@ -56,9 +56,9 @@ def train_all(
             training={**recipe.training, "moments": "keep"},
             evaluate_every=0,
             seed=seed,
-            name=job.name,
+            name=slug(job.name),
         )
-        place = folder / job.name.replace(",", "").replace(" ", "-")
+        place = folder / slug(job.name)
         federation.simulate({"site": job.data}, folder=place, threads=1, progress=False)
         return job.name, Run(place).model
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from collegium.demo.hospitals import Hospitals
-from collegium.demo.recipe import Recipe
+from collegium.demo.recipe import Recipe, slug
 from collegium.federation import Federation
 from collegium.networks import Network
 from collegium.privacy import DPSGD
@@ -68,7 +68,7 @@ def train(hospitals: Hospitals, recipe: Recipe, model: Network, folder: Path, se
             privacy=DPSGD(clip=recipe.clip, epsilon=epsilon, delta=recipe.delta),
             evaluate_every=0,
             seed=seed,
-            name=name,
+            name=slug(name),
         )
         place = folder / f"epsilon-{epsilon:g}"
         run = federation.simulate({s: hospitals.site(s) for s in hospitals.sites}, folder=place, progress=False)

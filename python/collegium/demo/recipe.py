@@ -26,10 +26,10 @@ class Recipe:
     """
 
     subjects: int = 24
-    held_out: int = 8
+    held_out: int = 16
     size: str = "demo"
-    rounds: int = 20
-    local_steps: int = 40
+    rounds: int = 24
+    local_steps: int = 20
     training: dict[str, Any] = field(
         default_factory=lambda: {
             "optimizer": "adam",
@@ -38,7 +38,7 @@ class Recipe:
             "weight_decay": 1e-5,
             "moments": "restart",
             "batch_size": 2,
-            "weighting": "iterations",
+            "weighting": "equal",
             "loss": {"name": "dice", "squared_pred": True, "smooth_nr": 0.0, "smooth_dr": 1e-5, "batch": True},
         }
     )
@@ -55,6 +55,23 @@ class Recipe:
 
 
 FULL = Recipe()
-QUICK = Recipe(subjects=8, held_out=2, rounds=4, local_steps=10, private_rounds=2, private_steps=2, private_batch=4, epsilons=(8.0,), smoke=True)
+QUICK = Recipe(
+    subjects=8,
+    held_out=4,
+    rounds=3,
+    local_steps=20,
+    private_rounds=2,
+    private_steps=2,
+    private_batch=4,
+    private_training={"batch_size": 4, "lr": 2e-2, "lr_schedule": "constant"},
+    epsilons=(8.0,),
+    smoke=True,
+)
 
-__all__ = ["FULL", "QUICK", "Recipe"]
+
+def slug(name: str) -> str:
+    """A name as files and federations may have it."""
+    return "".join(c if c.isalnum() else "-" for c in name.lower()).replace("--", "-")
+
+
+__all__ = ["FULL", "QUICK", "Recipe", "slug"]
