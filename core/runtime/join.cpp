@@ -10,6 +10,7 @@
 #include "privacy/noise.h"
 #include "runtime/ledger_vault.h"
 #include "runtime/site_policy.h"
+#include "transport/float_bytes.h"
 #include "transport/keys.h"
 #include "transport/zmq_site_driver.h"
 
