@@ -67,7 +67,11 @@ SiteWork::Output TrainerWork::train(const at_site::Train& order, const Progress&
   if (order.evaluate) metrics = trainer.evaluate(model.values(), order.task);
   std::vector<float> delta(size);
   Output output;
-  output.result = trainer.train(model.values(), delta, order.task, progress);
+  const auto watched = [&](std::int64_t step, std::int64_t steps, double loss) {
+    if (options_.on_progress) options_.on_progress(order.task, step, steps);
+    return progress(step, steps, loss);
+  };
+  output.result = trainer.train(model.values(), delta, order.task, watched);
   output.result.metrics.insert(output.result.metrics.begin(), metrics.begin(), metrics.end());
   if (mechanism_) {
     RoundContext context = context_of(order.task);
