@@ -33,6 +33,8 @@ class TrainerWork final : public SiteWork {
     SiteVault* vault = nullptr;      // none: nothing is charged and nothing outlives the process
     std::function<void(const Bytes& model)> keep_final_model = {};
     std::function<void(const LogEvent&)> on_log = {};
+    // Steps done of a training under way; for people at this site, also under privacy.
+    std::function<void(const TrainTask&, std::int64_t step, std::int64_t steps)> on_progress = {};
   };
   explicit TrainerWork(Options options);
   // A trainer that is there already, for one run.
