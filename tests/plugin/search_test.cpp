@@ -1,0 +1,88 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "collegium/error.h"
+#include "plugin/folder.h"
+#include "plugin/loader.h"
+
+namespace collegium {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Each test sets its own search path and leaves none behind.
+class Search : public testing::Test {
+ protected:
+  void SetUp() override { ::unsetenv("COLLEGIUM_PLUGIN_PATH"); }
+  void TearDown() override { ::unsetenv("COLLEGIUM_PLUGIN_PATH"); }
+  std::vector<PluginListing> search(std::vector<std::string> paths) {
+    return load_plugins(registry, {.paths = std::move(paths), .pins = pins, .environment = true, .package = false});
+  }
+  Registry registry;
+  std::map<std::string, std::string> pins;
+};
+
+TEST_F(Search, LoadsFilesThatTheConfigurationNames) {
+  search({fixture("good"), fixture("second")});
+  EXPECT_THAT(registry.aggregators(), ElementsAre("first", "second", "weighted_mean"));
+}
+
+TEST_F(Search, StopsAtANamedFileThatFails) {
+  EXPECT_THROW(search({fixture("wrong_magic")}), PluginError);
+  EXPECT_THROW(search({fixture("does_not_exist")}), PluginError);
+}
+
+TEST_F(Search, ListsWhatAFolderHoldsWithTheReasonsOfTheRefused) {
+  const Folder folder;
+  folder.write("a_good.so", bytes_of(fixture("good")));
+  folder.write("b_broken.so", "nonsense");
+  folder.write("c_same_name.so", bytes_of(fixture("same_name")));
+  folder.write("notes.txt", "not looked at");
+  const std::vector<PluginListing> found = search({folder.path()});
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[0].refused_reason, "");
+  EXPECT_THAT(found[1].refused_reason, HasSubstr("not a shared library"));
+  EXPECT_THAT(found[2].refused_reason, HasSubstr("already taken"));
+  EXPECT_THAT(found[2].refused_reason, HasSubstr("a_good.so"));
+  EXPECT_THAT(registry.aggregators(), Contains("first"));
+}
+
+TEST_F(Search, ReadsFilesAndFoldersFromTheEnvironment) {
+  const Folder folder;
+  folder.write("good.so", bytes_of(fixture("good")));
+  ::setenv("COLLEGIUM_PLUGIN_PATH", (":" + folder.path() + "::" + fixture("second") + ":").c_str(), 1);
+  EXPECT_EQ(search({}).size(), 2u);
+  EXPECT_THAT(registry.aggregators(), ElementsAre("first", "second", "weighted_mean"));
+  ::setenv("COLLEGIUM_PLUGIN_PATH", "/nonexistent/folder", 1);
+  EXPECT_THROW(search({}), PluginError);
+}
+
+TEST_F(Search, ListsAFileOnceHoweverOftenItIsFound) {
+  ::setenv("COLLEGIUM_PLUGIN_PATH", fixture("good").c_str(), 1);
+  EXPECT_EQ(search({fixture("good")}).size(), 1u);
+  EXPECT_EQ(search({fixture("good")}).size(), 1u);
+}
+
+TEST_F(Search, HoldsFilesToTheirPins) {
+  pins["good.so"] = std::string(64, '0');
+  EXPECT_THROW(search({fixture("good")}), PluginError);
+  const Folder folder;
+  folder.write("good.so", bytes_of(fixture("good")));
+  const auto found = search({folder.path()});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_THAT(found[0].refused_reason, HasSubstr("pinned"));
+}
+
+TEST_F(Search, FindsThePackagesOwnFolderBesideTheCoreLibrary) {
+  EXPECT_THAT(package_plugin_folders(), Contains(std::filesystem::canonical(COLLEGIUM_PLUGIN_FOLDER).string()));
+  load_plugins(registry, {.paths = {}, .pins = {}, .environment = false, .package = true});
+  EXPECT_THAT(registry.aggregators(), Contains("coordinate_median"));
+  EXPECT_THAT(registry.mechanisms(), ElementsAre("percentile", "sparse_vector"));
+}
+
+}  // namespace
+}  // namespace collegium
