@@ -59,7 +59,7 @@ TensorDataset::TensorDataset(Array inputs, Array targets, std::vector<std::size_
                      .remedy = "np.unique(patients, return_inverse=True)[1] gives such numbers"});
 }
 
-Sample TensorDataset::sample(std::size_t index) const {
+Item TensorDataset::sample(std::size_t index) const {
   if (index >= size_)
     throw DataError({.what = "no such sample", .expected = "below " + std::to_string(size_), .found = std::to_string(index)});
   return {row(inputs_, index), row(targets_, index)};

@@ -19,9 +19,9 @@ struct Array {
   std::int64_t size() const;   // elements
 };
 
-// One training example without a batch axis. Input: [features], or [channels, depth, height, width] of a volume.
+// One sample without a batch axis. Input: [features], or [channels, depth, height, width] of a volume.
 // Target: regions of a volume [regions, depth, height, width] with 0/1, values [outputs], or a class index (shape []).
-struct Sample {
+struct Item {
   Array input;
   Array target;
 };
@@ -32,10 +32,11 @@ class Dataset {
  public:
   virtual ~Dataset();
   virtual std::size_t size() const = 0;                         // samples
-  virtual Sample sample(std::size_t index) const = 0;           // throws DataError
+  virtual Item sample(std::size_t index) const = 0;           // throws DataError
   virtual std::size_t subjects() const { return size(); }
   virtual std::size_t subject(std::size_t index) const { return index; }
   virtual std::string name(std::size_t subject) const;          // unique; default: the number in decimal
+  virtual bool as_scanned() const { return false; }             // intensities still have to be normalised
 };
 
 // Arrays in memory whose first axis counts the samples, e.g. of NumPy or torch. `subject_of` (one number a sample,
@@ -44,7 +45,7 @@ class TensorDataset final : public Dataset {
  public:
   TensorDataset(Array inputs, Array targets, std::vector<std::size_t> subject_of = {});
   std::size_t size() const override { return size_; }
-  Sample sample(std::size_t index) const override;
+  Item sample(std::size_t index) const override;
   std::size_t subjects() const override { return subjects_; }
   std::size_t subject(std::size_t index) const override { return subject_of_.empty() ? index : subject_of_[index]; }
 
@@ -59,10 +60,11 @@ class SubjectSubset final : public Dataset {
  public:
   SubjectSubset(std::shared_ptr<const Dataset> whole, std::vector<std::size_t> subjects);
   std::size_t size() const override { return samples_.size(); }
-  Sample sample(std::size_t index) const override { return whole_->sample(samples_.at(index)); }
+  Item sample(std::size_t index) const override { return whole_->sample(samples_.at(index)); }
   std::size_t subjects() const override { return names_.size(); }
   std::size_t subject(std::size_t index) const override { return owners_.at(index); }
   std::string name(std::size_t subject) const override { return names_.at(subject); }
+  bool as_scanned() const override { return whole_->as_scanned(); }
 
  private:
   std::shared_ptr<const Dataset> whole_;

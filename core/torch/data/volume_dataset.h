@@ -1,8 +1,8 @@
 #pragma once
-#include <array>
 #include <filesystem>
 #include <span>
 
+#include "imaging/volume.h"
 #include "torch/data/dataset.h"
 
 namespace collegium {
@@ -11,10 +11,10 @@ namespace collegium {
 class VolumeDataset : public Dataset {
  public:
   virtual std::vector<std::string> regions() const = 0;                           // of the target, e.g. tc, wt, et
-  virtual std::array<double, 3> spacing(std::size_t subject) const = 0;           // mm along depth, height, width
-  // Regions (0/1, [regions, d, h, w]) back to a label map with the geometry of the subject's images.
+  virtual Spacing spacing(std::size_t subject) const = 0;                         // mm along the three axes
+  // Regions (0/1, [regions, d, h, w]) as a label map on the grid of the subject's own files, SUBJECT.nii.gz.
   virtual void write_prediction(std::size_t subject, std::span<const std::uint8_t> regions,
-                                const std::filesystem::path& file) const = 0;
+                                const std::filesystem::path& folder) const = 0;
 };
 
 }  // namespace collegium
