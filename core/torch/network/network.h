@@ -34,7 +34,8 @@ class Network {
   virtual const std::vector<ParameterSpec>& parameters() const = 0;
   virtual at::Tensor forward(const at::Tensor& x, const std::vector<at::Tensor>& w, const Pass& pass) const = 0;
   virtual bool per_sample() const { return false; }
-  virtual std::string head() const { return {}; }   // prefix of the last layer's parameter names
+  virtual std::string head() const { return {}; }     // prefix of the last layer's parameter names
+  virtual std::int64_t divisor() const { return 1; }   // of the edges of volumes it takes
 };
 
 // A built-in network; ConfigError for an unknown name. `initial` and `trainable` are not looked at.
