@@ -1,9 +1,9 @@
 #pragma once
 #include <memory>
 
-#include "collegium/random.h"
 #include "config/network_config.h"
 #include "federation/trainer.h"
+#include "privacy/noise.h"
 #include "torch/data/dataset.h"
 
 namespace collegium {
@@ -16,7 +16,7 @@ struct Resources {
   int threads = 1;                     // intra-op threads; results are the same bits at equal counts only
   std::string device = "auto";         // auto | cpu | cuda; "auto" leaves the choice to the task
   std::int64_t n_public = 0;           // public number of subjects; needed under privacy
-  std::shared_ptr<SecureRandom> random;   // coins and noise that protect; empty: keyed by the operating system
+  NoiseSource noise = NoiseSource::system();   // coins and noise that protect
 };
 
 // Local training (McMahan et al. 2017; Li et al. 2019, Alg. 1) and DP-SGD by patient (Abadi et al. 2016) over LibTorch.
