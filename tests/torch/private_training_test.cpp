@@ -1,0 +1,209 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "collegium/error.h"
+#include "collegium/vector_ops.h"
+#include "privacy/accountant.h"
+#include "tables.h"
+#include "torch/network/model.h"
+#include "torch/training/clipped_sum.h"
+
+namespace collegium {
+namespace {
+
+using testing::linear_network;
+using testing::privacy;
+using testing::sgd;
+using testing::table;
+using testing::task;
+
+const auto kTestNoise = NoiseSource::not_private_for_tests({7});
+
+struct PrivateRun {
+  TrainResult result;
+  std::vector<float> delta;
+  std::int64_t left_out = 0;
+};
+
+PrivateRun run(const std::shared_ptr<const Dataset>& data, const TrainTask& task, std::int64_t n_public,
+               NetworkConfig network = linear_network()) {
+  TorchTrainer trainer(network, data, {.n_public = n_public, .noise = kTestNoise});
+  const auto model = initial_values(network, 1);
+  PrivateRun run;
+  run.delta.resize(model.size());
+  run.result = trainer.train(model, run.delta, task, {});
+  run.left_out = trainer.left_out();
+  return run;
+}
+
+double norm(std::span<const float> x) { return l2_norm(x); }
+
+Layout flat(std::int64_t size) {
+  Layout layout;
+  layout.add("w", {size});
+  return layout;
+}
+
+TEST(ClippedSum, NeverLetsOnePatientCountForMoreThanTheBound) {
+  std::vector<float> gradient(1000);
+  for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = static_cast<float>(std::sin(0.3 * static_cast<double>(i)));
+  for (const double scale : {1e-3, 1.0, 1e6, 1e18}) {
+    auto scaled = gradient;
+    for (auto& g : scaled) g *= static_cast<float>(scale);
+    ClippedSum sum(flat(1000), 0.5);
+    sum.add(scaled);
+    EXPECT_LE(norm(sum.sum()), 0.5);
+    EXPECT_NEAR(norm(sum.sum()), std::min(0.5 * (1 - 0x1p-10), norm(scaled)), 1e-6);
+  }
+}
+
+TEST(ClippedSum, CountsAGradientThatIsNotFiniteAsNothing) {
+  ClippedSum sum(flat(3), 1);
+  sum.add(std::vector<float>{1, std::numeric_limits<float>::quiet_NaN(), 1});
+  sum.add(std::vector<float>{1, std::numeric_limits<float>::infinity(), 1});
+  EXPECT_EQ(norm(sum.sum()), 0);
+  EXPECT_EQ(sum.left_out(), 2);
+}
+
+// The noise of one release over 200000 coordinates: mean 0 with deviation 4.5e-3 sigma / 2, variance sigma^2 with
+// relative deviation 3.2e-3. Bounds of 5 deviations fail by chance with probability below 2e-6; the key is fixed.
+TEST(ClippedSum, ReleasesWithGaussianNoiseOfTheStatedScaleInTrainableSlotsOnly) {
+  Layout layout;
+  layout.add("a", {100000});
+  layout.add("frozen", {500}, false);
+  layout.add("b", {100000});
+  ClippedSum sum(layout, 2.0);
+  const auto noise = kTestNoise.stream(NoisePurpose::gradient_noise, 3);
+  const auto released = sum.release(1.5, 4.0, *noise);
+  const double sigma = 1.5 * 2.0 / 4.0;
+  double total = 0, squares = 0;
+  for (std::size_t i = 0; i < layout.size(); ++i) {
+    if (i >= 100000 && i < 100500) {
+      EXPECT_EQ(released[i], 0.0f);
+      continue;
+    }
+    total += released[i];
+    squares += static_cast<double>(released[i]) * released[i];
+  }
+  EXPECT_NEAR(total / 200000, 0, 5 * sigma / std::sqrt(200000));
+  EXPECT_NEAR(squares / 200000, sigma * sigma, 0.0165 * sigma * sigma);
+  double shared = 0;   // two slots do not get the same noise
+  for (std::size_t i = 0; i < 100000; ++i) shared += static_cast<double>(released[i]) * released[100500 + i];
+  EXPECT_LT(std::abs(shared) / 100000, 5 * sigma * sigma / std::sqrt(100000));
+}
+
+// With (almost) no noise and everybody drawn, one step is minus the rate times the clipped sum over the public count.
+TEST(TrainingUnderPrivacy, DividesTheClippedSumByThePublicCount) {
+  const double clip = 1e-2, lr = 1;
+  const auto few = run(table(5), task(sgd(lr, 5, 1), privacy(clip, 1e-9, 1.0)), 10);
+  // 5 patients, each cut to the bound; their mean direction cannot be longer than the bound, and 10 divides.
+  EXPECT_LE(norm(few.delta), lr * 5 * clip / 10);
+  EXPECT_GT(norm(few.delta), 0);
+  const auto half = run(table(5), task(sgd(lr, 5, 1), privacy(clip, 1e-9, 1.0)), 20);
+  for (std::size_t i = 0; i < few.delta.size(); ++i) EXPECT_NEAR(few.delta[i], 2 * half.delta[i], 2e-7);
+}
+
+TEST(TrainingUnderPrivacy, SaysNothingThatDependsOnData) {
+  auto training = sgd(0.1, 5, 3);
+  const auto ours = run(table(9), task(training, privacy(1, 1, 0.5)), 10);
+  const auto theirs = run(table(6, 2.0), task(training, privacy(1, 1, 0.5)), 10);
+  for (const auto* r : {&ours.result, &theirs.result}) {
+    EXPECT_TRUE(std::isnan(r->loss));
+    EXPECT_TRUE(r->metrics.empty());
+    EXPECT_TRUE(r->note.empty());
+  }
+  EXPECT_EQ(ours.result.steps, theirs.result.steps);
+  EXPECT_EQ(ours.result.weight, theirs.result.weight);
+  training.weighting = "subjects";
+  EXPECT_EQ(run(table(9), task(training, privacy(1, 1, 0.5)), 10).result.weight, 10);
+  TorchTrainer trainer(linear_network(), table(9), {.n_public = 10});
+  training.validation = 2;
+  EXPECT_TRUE(trainer.evaluate(initial_values(linear_network(), 1), task(training, privacy(1, 1, 0.5))).empty());
+}
+
+TEST(TrainingUnderPrivacy, TakesAPureNoiseStepWhenNobodyIsDrawn) {
+  const auto nobody = run(table(3), task(sgd(1, 1, 4), privacy(1, 1, 1e-12)), 10);
+  EXPECT_EQ(nobody.result.steps, 4);
+  EXPECT_GT(norm(nobody.delta), 0);
+}
+
+TEST(TrainingUnderPrivacy, DrawsFreshNoiseUnlessATestFixesTheKey) {
+  const auto t = task(sgd(0.1, 5, 1), privacy(1, 1, 0.5));
+  EXPECT_EQ(run(table(9), t, 10).delta, run(table(9), t, 10).delta);
+  const auto model = initial_values(linear_network(), 1);
+  std::vector<std::vector<float>> deltas(2, std::vector<float>(model.size()));
+  for (auto& delta : deltas) {
+    TorchTrainer trainer(linear_network(), table(9), {.n_public = 10});
+    trainer.train(model, delta, t, {});
+  }
+  EXPECT_NE(deltas[0], deltas[1]);
+}
+
+TEST(TrainingUnderPrivacy, LeavesOutPatientsWithoutAFiniteGradientAndCountsThem) {
+  auto x = std::make_shared<std::vector<float>>(12, 1.0f);
+  (*x)[4] = std::numeric_limits<float>::quiet_NaN();
+  auto y = std::make_shared<std::vector<float>>(8, 0.5f);
+  const auto data = std::make_shared<TensorDataset>(Array{x->data(), ElementType::float32, {4, 3}, x},
+                                                    Array{y->data(), ElementType::float32, {4, 2}, y});
+  const auto r = run(data, task(sgd(0.1, 4, 2), privacy(1, 1e-9, 1.0)), 4);
+  EXPECT_EQ(r.left_out, 2);   // one patient in each of two steps
+  EXPECT_TRUE(all_finite(r.delta));
+}
+
+TEST(TrainingUnderPrivacy, BoundsAPatientWithManySamplesAsOne) {
+  const double clip = 1e-3;
+  const auto many = run(table(12, 0, std::vector<std::size_t>(12, 0)), task(sgd(1, 1, 1), privacy(clip, 1e-9, 1.0)), 1);
+  EXPECT_LE(norm(many.delta), clip);
+  EXPECT_GT(norm(many.delta), 0.9 * clip);
+}
+
+TEST(TheCostOfARound, IsKnownFromPublicNumbersBeforeTraining) {
+  TorchTrainer nine(linear_network(), table(9), {.n_public = 10}), six(linear_network(), table(6), {.n_public = 10});
+  auto training = sgd(0.1, 2, 0);
+  training.local_steps = 0;
+  training.local_epochs = 3;
+  PrivacyConfig config;
+  config.noise_multiplier = 1.25;
+  config.delta = 1e-5;
+  const auto t = task(training, config.to_settings());
+  for (const auto* trainer : {&nine, &six}) {
+    const auto event = trainer->cost(t);
+    EXPECT_EQ(event.kind, PrivacyEvent::Kind::sampled_gaussian);
+    EXPECT_EQ(event.noise_multiplier, 1.25);
+    EXPECT_DOUBLE_EQ(event.sampling_rate, 0.2);
+    EXPECT_EQ(event.count, 15);
+  }
+  EXPECT_EQ(nine.cost(task(training)).kind, PrivacyEvent::Kind::none);
+  EXPECT_EQ(run(table(9), t, 10).result.steps, 15);
+}
+
+TEST(TheCostOfARound, OfAllRoundsTogetherStaysWithinTheEpsilonAskedFor) {
+  TorchTrainer trainer(linear_network(), table(90), {.n_public = 100});
+  PrivacyConfig config;
+  config.epsilon = 4.0;
+  config.delta = 1e-4;
+  auto t = task(sgd(0.1, 8, 10), config.to_settings());
+  t.rounds = 12;
+  const auto event = trainer.cost(t);
+  const std::vector<PrivacyEvent> run(12, event);
+  EXPECT_LE(epsilon(run, 1e-4), 4.0);
+  EXPECT_GT(epsilon(run, 1e-4), 3.9);   // and does not waste it
+}
+
+TEST(TrainingUnderPrivacy, NeedsThePublicNumberOfPatients) {
+  TorchTrainer trainer(linear_network(), table(9));
+  EXPECT_THROW(trainer.cost(task(sgd(0.1, 2, 1), privacy(1, 1, 0.5))), ConfigError);
+}
+
+TEST(TrainingUnderPrivacy, LeavesFrozenSlotsAtExactlyZero) {
+  auto network = linear_network();
+  network.trainable = {"bias"};
+  const auto r = run(table(9), task(sgd(0.1, 5, 3), privacy(1, 1, 0.5)), 10, network);
+  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(r.delta[i], 0.0f);
+  EXPECT_NE(r.delta[6], 0.0f);
+}
+
+}  // namespace
+}  // namespace collegium
