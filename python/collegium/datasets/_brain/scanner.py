@@ -19,10 +19,12 @@ from .tumour import Growth
 SEQUENCES = ("flair", "t1", "t1ce", "t2")
 TISSUES = ("csf", "grey", "white", "oedema", "necrosis", "enhancing", "solid")
 
+# A non-enhancing core is close to oedema in every sequence, as in low-grade glioma: where it lies
+# tells more than how bright it is.
 _REFERENCE = {
-    "flair": (0.18, 0.62, 0.50, 0.92, 0.48, 0.80, 0.84),
-    "t1": (0.22, 0.58, 0.82, 0.60, 0.36, 0.58, 0.46),
-    "t1ce": (0.22, 0.60, 0.82, 0.61, 0.38, 1.12, 0.49),
+    "flair": (0.18, 0.62, 0.50, 0.92, 0.48, 0.80, 0.88),
+    "t1": (0.22, 0.58, 0.82, 0.60, 0.36, 0.58, 0.53),
+    "t1ce": (0.22, 0.60, 0.82, 0.61, 0.38, 1.12, 0.55),
     "t2": (1.00, 0.62, 0.46, 0.82, 0.92, 0.68, 0.84),
 }
 
