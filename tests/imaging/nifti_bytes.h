@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "temporary_folder.h"
+#include "imaging/temporary_folder.h"
 
 namespace collegium::testing {
 
