@@ -28,7 +28,7 @@ struct VectorView {
   void* stream = nullptr;
 
   VectorView() = default;
-  VectorView(std::span<float> host) : data(host.data()), size(host.size()) {}
+  explicit VectorView(std::span<float> host) : data(host.data()), size(host.size()) {}
   VectorView(float* data_, std::size_t size_, Device device_, void* stream_ = nullptr)
       : data(data_), size(size_), device(device_), stream(stream_) {}
 };

@@ -258,6 +258,13 @@ TEST(GaussianNoise, CountsNonFiniteValuesAsZero) {
   EXPECT_EQ(x[2], 1e38f);
 }
 
+TEST(GaussianNoise, RefusesAVectorLongerThanAStreamBeforeTouchingIt) {
+  const VectorView endless(nullptr, (std::size_t{1} << 35) + 1, {});
+  for (const NoiseSource& source : {counting_key(), NoiseSource::system()})
+    EXPECT_THROW(add_gaussian_noise(endless, 1.0, *source.stream(NoisePurpose::gradient_noise, 0)),
+                 SystemError);
+}
+
 TEST(GaussianNoise, RefusesAStandardDeviationThatIsNone) {
   const auto stream = counting_key().stream(NoisePurpose::gradient_noise, 0);
   std::vector<float> x{1.0f};
