@@ -196,7 +196,20 @@ SubjectSet::SubjectSet(SubjectSource source) {
                        .found = source.format});
   }
   choose(source);
-  spacing_ = naming(files_[0].id, [&] { return ras_spacing(read_grid(files_[0].images[0])); });
+  take_spacing();
+}
+
+// From the first subject that can be read at all: the others before it are refused when loaded.
+void SubjectSet::take_spacing() {
+  for (const SubjectFiles& files : files_) {
+    try {
+      spacing_ = naming(files.id, [&] { return ras_spacing(read_grid(files.images[0])); });
+      spacing_from_ = files.id;
+      return;
+    } catch (const DataError&) {
+      if (&files == &files_.back()) throw;
+    }
+  }
 }
 
 void SubjectSet::choose(const SubjectSource& source) {
@@ -244,7 +257,7 @@ Grid SubjectSet::common_grid(const SubjectFiles& files) const {
   if (const Spacing spacing = ras_spacing(first); !same(spacing, spacing_)) {
     throw DataError({.what = "the voxel spacing differs from that of the first subject",
                      .where = first_file.string(),
-                     .expected = text(spacing_) + " as subject " + files_[0].id,
+                     .expected = text(spacing_) + " as subject " + spacing_from_,
                      .found = text(spacing),
                      .remedy = "resample all subjects to one spacing before (BraTS: 1 mm)"});
   }

@@ -72,10 +72,12 @@ class SubjectSet {
 
  private:
   void choose(const SubjectSource& source);
+  void take_spacing();
   Grid common_grid(const SubjectFiles& files) const;
   LabelScheme scheme_;
   std::vector<SubjectFiles> files_;
   Spacing spacing_{};
+  std::string spacing_from_;  // the subject it was read from
 };
 
 // Labels on the subject's own file grid, `<folder>/<id>.nii.gz`; returns the path.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <thread>
 
 #include "collegium/error.h"
 #include "imaging/subject_cache.h"
@@ -205,13 +206,16 @@ TEST_F(BratsFolder, IsCheckedWithoutReadingVoxels) {
   write_brats_subject(folder.path(), "A");
   write_brats_subject(folder.path(), "B");
   write_brats_subject(folder.path(), "C");
+  folder.write("A/A_t1ce.nii.gz", "short");
   folder.write("B/B_t1.nii.gz",
                "no NIfTI at all, though it is long enough to be looked at" + std::string(400, '.'));
   write_volume(file("C", "_seg.nii.gz"), std::vector<std::uint8_t>(60), {3, 4, 5}, kSubjectAffine);
   const std::vector<std::string> problems = SubjectSet(source()).check();
-  ASSERT_EQ(problems.size(), 2u);
-  EXPECT_THAT(problems[0], AllOf(HasSubstr("subject B"), HasSubstr("not a NIfTI file")));
-  EXPECT_THAT(problems[1], AllOf(HasSubstr("subject C"), HasSubstr("C_seg.nii.gz")));
+  ASSERT_EQ(problems.size(), 3u);
+  EXPECT_THAT(problems[0],
+              AllOf(HasSubstr("subject A"), HasSubstr("A_t1ce.nii.gz"), HasSubstr("ends early")));
+  EXPECT_THAT(problems[1], AllOf(HasSubstr("subject B"), HasSubstr("not a NIfTI file")));
+  EXPECT_THAT(problems[2], AllOf(HasSubstr("subject C"), HasSubstr("C_seg.nii.gz")));
 }
 
 TEST_F(BratsFolder, FormatAndSchemeMustBeKnown) {
@@ -247,6 +251,20 @@ TEST_F(BratsFolder, CacheKeepsWhatFitsItsBudget) {
   EXPECT_EQ(cache.get(0), a);
   EXPECT_NE(cache.get(2), c);
   EXPECT_EQ(cache.get(2)->image.values, c->image.values);
+}
+
+TEST_F(BratsFolder, CacheCountsASubjectOnceWhicheverThreadsAskForIt) {
+  for (const char* id : {"A", "B"}) write_brats_subject(folder.path(), id);
+  const SubjectSet subjects(source());
+  SubjectCache cache(subjects, 1 << 20);
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&cache, t] {
+      for (std::size_t i = 0; i < 8; ++i) cache.get((t + i) % 2);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(cache.bytes(), 2u * (4 * 4 * 120 + 3 * 120));
 }
 
 constexpr const char* kMsdHead = R"({"name": "BRATS", "licence": "none", "numTraining": 1,
