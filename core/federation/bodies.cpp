@@ -70,16 +70,6 @@ std::optional<double> maybe_number(const Settings& body, const char* key) {
 
 }  // namespace
 
-std::string run_text(const RunId& run) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  for (const std::uint8_t byte : run) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
-
 Settings BlobNote::write() const {
   Settings table = id.to_settings();
   if (is_inline) table.set("inline", true);

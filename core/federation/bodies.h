@@ -12,8 +12,6 @@
 // cannot use; keys it does not know are left alone, so that a newer peer may say more.
 namespace collegium {
 
-std::string run_text(const RunId& run);  // 32 hex digits
-
 // A blob named in a message: {digest, size, inline}. Inline: the message's payload holds the bytes.
 struct BlobNote {
   BlobId id;
@@ -52,8 +50,8 @@ struct WelcomeBody {
 
 // Why not, for refuse, rejected, failed and leave: a code for programs, a text for people.
 struct ReasonBody {
-  std::string code;
-  std::string reason;
+  std::string code = {};
+  std::string reason = {};
   std::uint64_t attempt = 0;          // failed
   bool fatal = true;                  // refuse: false asks the site to join again
   std::optional<Digest> update = {};  // accepted and rejected: which result

@@ -73,7 +73,7 @@ void Coordinator::State::send(std::string_view site, Kind kind, std::uint64_t of
 }
 
 void Coordinator::State::serve(std::uint64_t of_round) {
-  if (model->id.size <= kInlineLimit) return;  // it travels inside the messages
+  if (model->id.size <= options.inline_limit) return;  // it travels inside the messages
   act(at_coordinator::Serve{model, cohort.names([](const Member& member) { return member.here; }),
                             of_round});
 }
@@ -91,6 +91,7 @@ void Coordinator::State::on(const Started& event) {
 
 void Coordinator::State::on(const Tick& event) {
   now = std::max(now, event.now);
+  if (!started) return;
   check_liveness();
   check_pulls();
   if (phase == Phase::starting) check_start();
@@ -240,7 +241,6 @@ void Coordinator::State::on(const at_coordinator::Served& event) {
 void Coordinator::State::heard(Member& member) {
   if (!member.here) member.pinged = now;
   member.here = true;
-  member.absence.clear();
   member.heard = now;
 }
 

@@ -34,6 +34,8 @@ struct CoordinatorOptions {
   double pull_stall = 60;     // a pull without a new byte for so long is given up
   double resend_after = 5;    // a task is not repeated sooner
   double final_wait = 600;    // for sites to fetch and evaluate the final model
+
+  std::size_t inline_limit = kInlineLimit;  // bytes of a model that still travels in its message
 };
 
 // Where a run stands after its last closed round. A new run: closed_round 0 and the initial model.

@@ -70,6 +70,7 @@ void Coordinator::State::on(const at_coordinator::RoundPersisted& event) {
     std::string without;
     for (const Member& member : cohort.members()) {
       if (member.stage == Stage::accepted) {
+        counted[round][member.name] = member.contribution.update->digest;
         answer(member, round, member.request, member.contribution);
       } else {
         without += (without.empty() ? "; without " : ", ") + member.name + " (" +
@@ -127,7 +128,7 @@ void Coordinator::State::send_finished(Member& member, std::uint64_t request) {
                     .model = {}};
   Bytes payload;
   if (outcome == Outcome::finished) {
-    const bool is_inline = model->id.size <= kInlineLimit;
+    const bool is_inline = model->id.size <= options.inline_limit;
     body.model = BlobNote{model->id, is_inline};
     if (is_inline) payload = model->bytes;
     if (now > ending_since) serve(closed_round);

@@ -43,7 +43,7 @@ void Coordinator::State::send_task(Member& member) {
   }
   if (!member.task_first) member.task_first = now;
   member.task_sent = now;
-  const bool is_inline = model->id.size <= kInlineLimit;
+  const bool is_inline = model->id.size <= options.inline_limit;
   const TaskBody task{
       .attempt = attempt,
       .rounds = options.rounds,
@@ -56,26 +56,10 @@ void Coordinator::State::send_task(Member& member) {
 }
 
 void Coordinator::State::on_result(Member& member, const Message& message) {
-  if (message.round != round || phase == Phase::starting || phase == Phase::ending) {
-    if (message.round > closed_round)
-      return;  // not open yet, or not again: the task or the end will be told
-    ResultBody body;
-    try {
-      body = ResultBody::read(message.body);
-    } catch (const Error&) {
-      return refuse_result(member, message, {},
-                           {RefusalCode::malformed, "the result cannot be read"});
-    }
-    const auto known = std::find_if(last.begin(), last.end(), [&](const Contribution& one) {
-      return one.site == member.name && one.update && *one.update == body.update.id;
-    });
-    if (message.round == closed_round && known != last.end()) {
-      return answer(member, closed_round, message.request, *known);
-    }
-    return refuse_result(
-        member, message, body.update.id.digest,
-        {RefusalCode::late, "round " + std::to_string(message.round) + " is closed"});
-  }
+  const bool not_open =
+      message.round != round || phase == Phase::starting || phase == Phase::ending;
+  if (not_open && message.round > closed_round) return;  // the task, or the end, will be told
+  if (not_open) return on_old_result(member, message);
 
   if (member.stage == Stage::rejected) {
     if (member.contribution.code != "abandoned")
@@ -113,6 +97,37 @@ void Coordinator::State::on_result(Member& member, const Message& message) {
     member.settle(Stage::rejected, std::string(name_of(late.code)), late.text);
   }
   refuse_result(member, message, body.update.id.digest, late);
+}
+
+void Coordinator::State::on_old_result(Member& member, const Message& message) {
+  ResultBody body;
+  try {
+    body = ResultBody::read(message.body);
+  } catch (const Error&) {
+    return refuse_result(member, message, {},
+                         {RefusalCode::malformed, "the result cannot be read"});
+  }
+  const Digest& digest = body.update.id.digest;
+  if (message.round == closed_round) {
+    for (const Contribution& one : last) {
+      if (one.site == member.name && one.update == body.update.id) {
+        return answer(member, closed_round, message.request, one);
+      }
+    }
+  }
+  const auto known = counted.find(message.round);
+  if (known != counted.end()) {
+    const auto mine = known->second.find(member.name);
+    if (mine != known->second.end() && mine->second == digest) {
+      return send(member.name, Kind::accepted, message.round, message.request,
+                  ReasonBody{.update = digest}.write());
+    }
+  } else if (message.round != closed_round || last.empty()) {
+    return;  // closed before this process started: whether it counted is not known here
+  }
+  refuse_result(
+      member, message, digest,
+      {RefusalCode::late, "round " + std::to_string(message.round) + " is closed without it"});
 }
 
 void Coordinator::State::announce(Member& member, const Message& message, const ResultBody& body) {

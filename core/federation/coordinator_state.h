@@ -1,4 +1,5 @@
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ struct Coordinator::State {
   std::uint64_t closed_round = 0;
   SharedBlob model;                // after the closed round
   std::vector<Contribution> last;  // of the closed round
+  // Of the rounds closed by this process: repeats of old results get a true answer.
+  std::map<std::uint64_t, std::map<std::string, Digest>> counted;
 
   std::uint64_t round = 0, attempt = 0;
   double opened = 0, deadline = 0;
@@ -69,6 +72,7 @@ struct Coordinator::State {
   void on_result(Member& member, const Message& message);
   void on_failed(Member& member, const Message& message);
   void announce(Member& member, const Message& message, const ResultBody& body);
+  void on_old_result(Member& member, const Message& message);
   void answer(const Member& member, std::uint64_t of_round, std::uint64_t request,
               const Contribution& contribution);
   void refuse_result(const Member& member, const Message& message, std::optional<Digest> update,

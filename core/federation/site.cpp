@@ -59,6 +59,7 @@ void Site::State::on(const Started& event) {
 
 void Site::State::on(const Tick& event) {
   now = std::max(now, event.now);
+  if (!started) return;
   check_connection();
   if (phase != Phase::stopped) check_work();
 }
@@ -158,7 +159,7 @@ void Site::State::on_welcome(const Message& message) {
     if (preparing) return;
     preparing = true;
     phase = Phase::preparing;
-    act(at_site::Prepare{run_text(run), welcome.instructions.network, welcome.instructions.training,
+    act(at_site::Prepare{to_hex(run), welcome.instructions.network, welcome.instructions.training,
                          welcome.instructions.privacy, welcome.instructions.mechanism});
   } else if (layout != welcome.layout) {
     leave("layout", "its network has the layout " + layout + ", this run's is " + welcome.layout);

@@ -34,6 +34,8 @@ struct SiteOptions {
   double final_wait = 300;  // for the final model and its evaluation
   double pull_stall = 120;  // a pull without a new byte for so long is begun again
   int model_attempts = 5;   // at pulling one model
+
+  std::size_t inline_limit = kInlineLimit;  // bytes of an update that still travels in its message
 };
 
 struct SiteSnapshot {

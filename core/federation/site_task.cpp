@@ -244,7 +244,7 @@ void Site::State::send_failure() {
 }
 
 void Site::State::announce() {
-  const bool is_inline = stored->update->id.size <= kInlineLimit;
+  const bool is_inline = stored->update->id.size <= options.inline_limit;
   if (phase != Phase::announced) {
     if (!is_inline) act(at_site::Serve{stored->update, stored->round});
     phase = Phase::announced;
@@ -306,7 +306,7 @@ bool Site::State::withholds() const {
 
 TrainTask Site::State::train_task() const {
   const Instructions& asked = task ? task->body.instructions : welcome.instructions;
-  return {.run = run_text(run),
+  return {.run = to_hex(run),
           .round = phase == Phase::finishing ? final_round : task->round,
           .rounds = task ? task->body.rounds : welcome.rounds,
           .site = options.name,

@@ -1,0 +1,200 @@
+// The simulated coordinator process: what a driver does, with faults.
+#include "federation/round_rules.h"
+#include "federation/simulated_processes.h"
+
+namespace collegium::simulated {
+
+void World::start_coordinator() {
+  CoordinatorProcess& process = *coordinator_;
+  CoordinatorOptions options;
+  options.run.fill(7);
+  options.name = "simulated";
+  for (const auto& site : sites_) options.sites.push_back(site->name);
+  options.min_sites = plan_.min_sites;
+  options.rounds = plan_.rounds;
+  options.round_deadline = 90;
+  options.deterministic = plan_.deterministic && plan_.bug != PlantedBug::ignores_cohort_order;
+  options.staging = plan_.staging;
+  options.layout = "layout";
+  options.rules.layout_size = kFloats;
+  options.start_limit = 900;
+  options.inline_limit = plan_.is_inline ? kInlineLimit : 0;
+  if (plan_.is_private) options.privacy.set("clip", 1.0);
+  process.machine = std::make_unique<Coordinator>(
+      options, plan_.bug == PlantedBug::resumes_a_round_early ? process.disk_before : process.disk);
+  process.worker_free = now_;
+  process.serving.reset();
+  process.served_to.clear();
+  process.in_memory.clear();
+  trace("coordinator starts after round " + std::to_string(process.disk.closed_round));
+  tell(Started{now_});
+}
+
+void World::kill_coordinator() {
+  if (!coordinator_->machine || end_) return;
+  trace("coordinator killed");
+  coordinator_->machine.reset();
+  ++coordinator_->life;
+  later(seconds(10), [this] { start_coordinator(); });
+}
+
+void World::tell(CoordinatorEvent event) {
+  CoordinatorProcess& process = *coordinator_;
+  if (!process.machine) return;
+  if (const auto* from = std::get_if<at_coordinator::MessageFrom>(&event)) {
+    trace(from->site + " -> coordinator: " + std::string(name_of(from->message.kind)) + " round " +
+          std::to_string(from->message.round));
+    if (plan_.bug == PlantedBug::accepts_on_arrival && from->message.kind == Kind::result) {
+      check_answer(from->site,
+                   Message{Kind::accepted,
+                           {},
+                           from->message.round,
+                           0,
+                           [&] {
+                             Settings body;
+                             body.set("update", from->message.body.table("update").text("digest"));
+                             return body;
+                           }(),
+                           {}});
+    }
+  }
+  carry_out(process.machine->handle(Tick{now_}));
+  if (process.machine) carry_out(process.machine->handle(event));
+  if (process.machine) wake_coordinator();
+}
+
+void World::wake_coordinator() {
+  CoordinatorProcess& process = *coordinator_;
+  const std::uint64_t alarm = ++process.alarm;
+  const double at = process.machine->next_tick();
+  if (at > 1e12) return;
+  later(std::max(0.001, at - now_), [this, alarm] {
+    if (alarm == coordinator_->alarm) tell(Tick{now_});
+  });
+}
+
+void World::carry_out(const CoordinatorActions& actions) {
+  for (const CoordinatorAction& action : actions) carry_out(action);
+}
+
+void World::carry_out(const CoordinatorAction& action) {
+  CoordinatorProcess& process = *coordinator_;
+  if (const auto* send = std::get_if<at_coordinator::Send>(&action)) {
+    check_answer(send->site, send->message);
+    to_site(send->site, send->message);
+  } else if (const auto* serve = std::get_if<at_coordinator::Serve>(&action)) {
+    process.serving = serve->blob;
+    process.served_to = {serve->sites.begin(), serve->sites.end()};
+  } else if (const auto* pull = std::get_if<at_coordinator::Pull>(&action)) {
+    pull_update(*pull);
+  } else if (const auto* cancel = std::get_if<at_coordinator::CancelPull>(&action)) {
+    process.in_memory.erase(cancel->site);
+  } else if (std::holds_alternative<at_coordinator::OpenAggregate>(action) ||
+             std::holds_alternative<at_coordinator::DropAggregate>(action)) {
+    process.sum.assign(kFloats, 0.0f);
+    process.weight = 0;
+    process.order.clear();
+    process.in_memory.clear();
+  } else if (const auto* add = std::get_if<at_coordinator::Accumulate>(&action)) {
+    accumulate(*add);
+  } else if (const auto* finish = std::get_if<at_coordinator::FinishAggregate>(&action)) {
+    finish_aggregate(*finish);
+  } else if (const auto* round = std::get_if<at_coordinator::PersistRound>(&action)) {
+    persist(*round);
+  } else if (const auto* end = std::get_if<at_coordinator::Finish>(&action)) {
+    trace("the run ends: " + std::string(name_of(end->outcome)) + " " + end->reason);
+    if (end_) witness_.breach("the run ended twice");
+    end_ = *end;
+    process.machine.reset();
+    ++process.life;
+  } else if (const auto* line = std::get_if<LogEvent>(&action)) {
+    trace("  [" + line->site + "] " + line->text);
+  }
+}
+
+void World::pull_update(const at_coordinator::Pull& pull) {
+  CoordinatorProcess& process = *coordinator_;
+  process.in_memory.insert(pull.site);
+  if (process.in_memory.size() > plan_.staging)
+    witness_.breach("more updates in memory than staging allows");
+  if (faulty() && chance(plan_.pull_fails) && chance(0.3))
+    return;  // the line is dead and nobody notices
+  later(seconds(0.5), [this, pull, life = process.life] {
+    if (life != coordinator_->life) return;
+    SiteProcess& site = *sites_[index_of(pull.site)];
+    const auto fail = [&](bool corrupted, const char* reason) {
+      coordinator_->in_memory.erase(pull.site);
+      tell(at_coordinator::PullFailed{pull.site, pull.blob, corrupted, reason});
+    };
+    if (faulty() && chance(plan_.corrupts)) return fail(true, "a chunk's hash is wrong");
+    if (faulty() && chance(plan_.pull_fails)) return fail(false, "the line was cut");
+    if (!site.machine || !site.serving || site.serving->id != pull.blob)
+      return fail(false, "the site does not serve it");
+    tell(at_coordinator::PullDone{pull.site, pull.blob, site.serving->bytes});
+  });
+}
+
+void World::accumulate(const at_coordinator::Accumulate& action) {
+  CoordinatorProcess& process = *coordinator_;
+  process.worker_free = std::max(process.worker_free, now_) + seconds(0.05);
+  later(process.worker_free - now_, [this, action, life = process.life] {
+    CoordinatorProcess& process = *coordinator_;
+    if (life != process.life) return;
+    process.in_memory.erase(action.site);
+    RoundRules rules;
+    rules.layout_size = kFloats;
+    const auto refusal = check_values(rules, action.values);
+    if (!refusal) {
+      const int times = plan_.bug == PlantedBug::accumulates_twice && chance(0.1) ? 2 : 1;
+      const std::vector<float> values = floats_of(action.values);
+      for (int time = 0; time < times; ++time) {
+        for (std::size_t i = 0; i < kFloats; ++i)
+          process.sum[i] += static_cast<float>(action.weight) * values[i];
+        process.weight += action.weight;
+      }
+      process.order.push_back(action.site);
+    }
+    tell(at_coordinator::Accumulated{action.round, action.attempt, action.site, refusal});
+  });
+}
+
+void World::finish_aggregate(const at_coordinator::FinishAggregate& action) {
+  CoordinatorProcess& process = *coordinator_;
+  process.worker_free = std::max(process.worker_free, now_) + seconds(0.05);
+  later(process.worker_free - now_, [this, action, life = process.life] {
+    CoordinatorProcess& process = *coordinator_;
+    if (life != process.life) return;
+    std::vector<float> model = floats_of(process.disk.model->bytes);
+    for (std::size_t i = 0; i < kFloats; ++i)
+      model[i] += process.sum[i] / static_cast<float>(process.weight);
+    tell(at_coordinator::AggregationDone{action.round, action.attempt, blob_of(model)});
+  });
+}
+
+void World::persist(const at_coordinator::PersistRound& action) {
+  const auto commit = [this, action] {
+    trace("round " + std::to_string(action.record.round) +
+          (action.record.closed ? " closed" : " abandoned") + " on disk " + action.record.reason);
+    check_closed(action.record, action.model);
+    if (!action.record.closed) return;
+    CoordinatorProcess& process = *coordinator_;
+    process.disk_before = process.disk;
+    process.disk = {action.record.round, action.model, action.record.contributions};
+  };
+  const auto report = [this, action] {
+    tell(at_coordinator::RoundPersisted{action.record.round, action.record.attempt});
+  };
+  // Two steps: a kill between them leaves a round that is written and was not reported.
+  const bool early = plan_.bug == PlantedBug::reports_before_writing;
+  const auto alive = [this, life = coordinator_->life](std::function<void()> what) {
+    return [this, life, what] {
+      if (life == coordinator_->life) what();
+    };
+  };
+  const double first = seconds(0.05);
+  later(first, alive(early ? std::function<void()>(report) : std::function<void()>(commit)));
+  later(first + seconds(0.2),
+        alive(early ? std::function<void()>(commit) : std::function<void()>(report)));
+}
+
+}  // namespace collegium::simulated

@@ -1,0 +1,40 @@
+#pragma once
+#include <cstdint>
+#include <string>
+
+namespace collegium::simulated {
+
+// Mistakes that a driver or an implementation could make. The simulator must find each of them.
+enum class PlantedBug : std::uint8_t {
+  none,
+  accumulates_twice,       // an update is added again when its report is late
+  reports_before_writing,  // RoundPersisted comes before the commit, so a crash loses the round
+  accepts_on_arrival,      // `accepted` goes out before the round is durable
+  forgets_the_outbox,      // a restarted site has lost its stored result
+  reserves_in_memory,      // the charge is not durable when training begins
+  resumes_a_round_early,   // a restarted coordinator ignores the last closed round
+  ignores_cohort_order     // a deterministic run is combined in order of arrival
+};
+
+// What one history looks like, drawn from its seed.
+struct Plan {
+  std::uint64_t seed = 0;
+  PlantedBug bug = PlantedBug::none;
+  std::size_t sites = 3;
+  std::size_t min_sites = 2;
+  std::uint64_t rounds = 3;
+  std::size_t staging = 2;
+  bool deterministic = true;
+  bool is_private = false;
+  bool is_inline = true;                  // blobs travel in messages
+  bool over_the_wire = false;             // every message is encoded and decoded
+  double drop = 0, repeat = 0, slow = 0;  // shares of messages
+  double crash_every = 0;                 // mean seconds between crashes of one process; 0: none
+  double train_fails = 0, pull_fails = 0, corrupts = 0, not_finite = 0;  // shares of jobs
+  double faults_until = 400;                                             // then the world is kind
+};
+
+Plan plan_of(std::uint64_t seed);    // a mixture of everything
+Plan kind_plan(std::uint64_t seed);  // the same sizes without faults
+
+}  // namespace collegium::simulated

@@ -1,0 +1,43 @@
+#include <random>
+
+#include "federation/simulated_faults.h"
+
+namespace collegium::simulated {
+
+Plan kind_plan(std::uint64_t seed) {
+  std::mt19937_64 random(seed * 2 + 1);
+  const auto below = [&random](std::uint64_t bound) { return random() % bound; };
+  Plan plan;
+  plan.seed = seed;
+  plan.sites = 1 + below(5);
+  plan.min_sites = 1 + below(plan.sites);
+  plan.rounds = 1 + below(4);
+  plan.staging = 1 + below(3);
+  plan.deterministic = below(3) != 0;
+  plan.is_private = below(2) == 0;
+  plan.is_inline = below(2) == 0;
+  plan.over_the_wire = below(8) == 0;
+  plan.faults_until = 0;
+  return plan;
+}
+
+Plan plan_of(std::uint64_t seed) {
+  Plan plan = kind_plan(seed);
+  std::mt19937_64 random(seed * 2);
+  const auto share = [&random](double most) {  // half of the histories are without this fault
+    const double drawn = static_cast<double>(random() % 2001) / 1000 - 1;
+    return drawn < 0 ? 0.0 : drawn * most;
+  };
+  plan.drop = share(0.3);
+  plan.repeat = share(0.3);
+  plan.slow = share(0.3);
+  plan.crash_every = random() % 2 == 0 ? 0 : 30 + static_cast<double>(random() % 200);
+  plan.train_fails = share(0.3);
+  plan.pull_fails = share(0.3);
+  plan.corrupts = share(0.2);
+  plan.not_finite = share(0.2);
+  plan.faults_until = 400;
+  return plan;
+}
+
+}  // namespace collegium::simulated

@@ -1,0 +1,50 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "federation/simulated_world.h"
+
+// What a simulated process holds, split into what a kill takes away and what is on its disk.
+namespace collegium::simulated {
+
+SharedBlob blob_of(const std::vector<float>& values);
+std::vector<float> floats_of(const Bytes& bytes);
+inline constexpr std::size_t kFloats = 3;
+
+struct World::CoordinatorProcess {
+  // Volatile.
+  std::unique_ptr<Coordinator> machine;
+  std::uint64_t life = 0;  // reports to an earlier life are lost
+  std::uint64_t alarm = 0;
+  double worker_free = 0;  // accumulating and aggregating is one queue
+  SharedBlob serving;
+  std::set<std::string> served_to;
+  std::set<std::string> in_memory;  // pulling or pulled, not yet accumulated
+  std::vector<float> sum;
+  double weight = 0;
+  std::vector<std::string> order;
+  // Durable.
+  CoordinatorResume disk;
+  CoordinatorResume disk_before;  // a round earlier
+};
+
+struct World::SiteProcess {
+  std::string name;
+  std::unique_ptr<Site> machine;
+  std::uint64_t life = 0;
+  std::uint64_t alarm = 0;
+  double worker_free = 0;
+  SharedBlob serving;
+  std::uint64_t training = 0;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> charged_in_memory;
+  // Durable.
+  std::optional<StoredResult> outbox;
+  std::set<std::pair<std::uint64_t, std::uint64_t>> charges;  // (round, attempt)
+  std::map<std::pair<std::uint64_t, std::uint64_t>, Digest> released;
+  bool stopped = false;
+};
+
+}  // namespace collegium::simulated

@@ -1,0 +1,108 @@
+// What every history must keep.
+#include <cmath>
+
+#include "federation/bodies.h"
+#include "federation/simulated_processes.h"
+
+namespace collegium::simulated {
+
+// A result may leave only when it is stored and, under privacy, charged; nothing else in it may
+// depend on data then.
+void World::check_result(std::size_t index, const Message& message) {
+  const SiteProcess& process = *sites_[index];
+  const ResultBody body = ResultBody::read(message.body);
+  const std::string name = process.name + ", round " + std::to_string(message.round);
+  const auto outputs = witness_.outputs.find({process.name, message.round});
+  if (outputs == witness_.outputs.end() || outputs->second.count(body.update.id.digest) == 0) {
+    witness_.breach(name + ": a result left before it was stored");
+  }
+  if (!plan_.is_private) return;
+  if (process.charges.count({message.round, 1}) == 0)
+    witness_.breach(name + ": a result left before it was charged");
+  if (outputs != witness_.outputs.end() && outputs->second.size() > 1) {
+    witness_.breach(name + ": two different outputs were released");
+  }
+  if (body.loss || !body.metrics.empty())
+    witness_.breach(name + ": a loss or a metric left under privacy");
+}
+
+void World::check_answer(const std::string& site, const Message& message) {
+  if (message.kind != Kind::accepted && message.kind != Kind::rejected) return;
+  const ReasonBody body = ReasonBody::read(message.body);
+  const auto record = witness_.closed.find(message.round);
+  bool counts = false;
+  if (record != witness_.closed.end()) {
+    for (const Contribution& one : record->second.contributions) {
+      counts = counts || (one.site == site && one.state == Contribution::State::accepted &&
+                          body.update && one.update->digest == *body.update);
+    }
+  }
+  const std::string name = site + ", round " + std::to_string(message.round);
+  if (message.kind == Kind::accepted && !counts)
+    witness_.breach(name + ": called accepted, and not durable");
+  if (message.kind == Kind::rejected && counts)
+    witness_.breach(name + ": called rejected, and it counts");
+  if (message.kind == Kind::rejected && body.reason.empty())
+    witness_.breach(name + ": rejected without a reason");
+}
+
+void World::check_closed(const RoundRecord& record, const SharedBlob& model) {
+  const std::string name = "round " + std::to_string(record.round);
+  if (witness_.closed.count(record.round) > 0)
+    return witness_.breach(name + " was written after it was closed");
+  if (record.contributions.size() != sites_.size())
+    witness_.breach(name + " does not name every cohort member");
+  std::vector<std::string> accepted;
+  for (std::size_t i = 0; i < record.contributions.size(); ++i) {
+    const Contribution& one = record.contributions[i];
+    if (one.site != sites_[i]->name) witness_.breach(name + " is not in cohort order");
+    if (one.state == Contribution::State::accepted) {
+      accepted.push_back(one.site);
+    } else if (one.reason.empty() || one.code.empty()) {
+      witness_.breach(name + " leaves out " + one.site + " in silence");
+    }
+  }
+  if (!record.closed) {
+    if (record.reason.empty()) witness_.breach(name + " was abandoned in silence");
+    return;
+  }
+  if (record.round != witness_.closed.size() + 1) witness_.breach(name + " was closed out of turn");
+  if (accepted.size() < plan_.min_sites) witness_.breach(name + " closed below the quorum");
+  const std::vector<std::string>& order = coordinator_->order;
+  const std::vector<std::string> summed = plan_.deterministic ? accepted : order;
+  if (std::set(order.begin(), order.end()) != std::set(accepted.begin(), accepted.end())) {
+    witness_.breach(name + " does not count those it accepted");
+  }
+  // The same sum over what the sites computed, as if nothing had gone wrong on the way.
+  std::vector<float> sum(kFloats, 0.0f);
+  double weight = 0;
+  for (const std::string& site : summed) {
+    const Contribution& one = record.contributions[index_of(site)];
+    const std::vector<float>& values = witness_.values.at(one.update->digest);
+    for (std::size_t i = 0; i < kFloats; ++i) sum[i] += static_cast<float>(one.weight) * values[i];
+    weight += one.weight;
+  }
+  std::vector<float> expected = witness_.models[record.round - 1];
+  for (std::size_t i = 0; i < kFloats; ++i) expected[i] += sum[i] / static_cast<float>(weight);
+  const std::vector<float> found = floats_of(model->bytes);
+  if (found != expected) witness_.breach(name + " has another model than its contributions give");
+  for (const float value : found) {
+    if (!std::isfinite(value)) witness_.breach(name + " has a model that is not finite");
+  }
+  witness_.closed[record.round] = record;
+  witness_.models[record.round] = found;
+}
+
+void World::check_end() {
+  if (!end_) return witness_.breach("the run never ended");
+  if (end_->outcome == Outcome::finished && witness_.closed.size() != plan_.rounds) {
+    witness_.breach("the run finished after " + std::to_string(witness_.closed.size()) + " rounds");
+  }
+  if (end_->outcome != Outcome::finished && end_->reason.empty())
+    witness_.breach("the run ended without a reason");
+  for (const auto& site : sites_) {
+    if (!site->stopped) witness_.breach(site->name + " never ended");
+  }
+}
+
+}  // namespace collegium::simulated

@@ -1,0 +1,145 @@
+#include "federation/simulated_world.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "federation/simulated_processes.h"
+
+namespace collegium::simulated {
+
+SharedBlob blob_of(const std::vector<float>& values) {
+  std::vector<std::uint8_t> bytes(values.size() * sizeof(float));
+  std::memcpy(bytes.data(), values.data(), bytes.size());
+  return std::make_shared<const Blob>(Blob::of(Bytes::owning(std::move(bytes))));
+}
+
+std::vector<float> floats_of(const Bytes& bytes) {
+  std::vector<float> values(bytes.size() / sizeof(float));
+  std::memcpy(values.data(), bytes.view.data(), values.size() * sizeof(float));
+  return values;
+}
+
+World::World(Plan plan, bool tracing) : plan_(plan), tracing_(tracing), random_(plan.seed) {
+  coordinator_ = std::make_unique<CoordinatorProcess>();
+  const std::vector<float> initial(kFloats, 0.5f);
+  coordinator_->disk.model = blob_of(initial);
+  coordinator_->disk_before = coordinator_->disk;
+  witness_.models[0] = initial;
+  for (std::size_t i = 0; i < plan_.sites; ++i) {
+    sites_.push_back(std::make_unique<SiteProcess>());
+    sites_.back()->name = "site-" + std::to_string(i + 1);
+  }
+}
+
+World::~World() = default;
+
+void World::later(double seconds, std::function<void()> what) {
+  queue_.push({now_ + seconds, order_++, std::move(what)});
+}
+
+bool World::chance(double share) {
+  return share > 0 && static_cast<double>(random_() >> 11) * 0x1p-53 < share;
+}
+
+double World::seconds(double mean) {
+  const double uniform = (static_cast<double>(random_() >> 11) + 1) * 0x1p-53;
+  return 0.001 - mean * std::log(uniform);
+}
+
+void World::trace(const std::string& text) {
+  if (tracing_) trace_ += std::to_string(now_) + " " + text + "\n";
+}
+
+Report World::run() {
+  start_coordinator();
+  for (std::size_t i = 0; i < sites_.size(); ++i) {
+    later(seconds(5), [this, i] { start_site(i); });
+    crash_now_and_then([this, i] { kill_site(i); });
+  }
+  crash_now_and_then([this] { kill_coordinator(); });
+  const auto all_over = [this] {
+    if (!end_) return false;
+    for (const auto& site : sites_) {
+      if (!site->stopped) return false;
+    }
+    return true;
+  };
+  constexpr double kHorizon = 20000;
+  while (!queue_.empty() && !all_over() && now_ < kHorizon && witness_.breaches().empty()) {
+    const auto what = queue_.top().what;
+    now_ = queue_.top().at;
+    queue_.pop();
+    ++events_;
+    what();
+  }
+  if (witness_.breaches().empty()) check_end();
+  Report report{.plan = plan_,
+                .breaches = witness_.breaches(),
+                .outcome = {},
+                .reason = {},
+                .closed = witness_.closed.size(),
+                .model = witness_.models.rbegin()->second,
+                .cohorts = {},
+                .ended = now_,
+                .events = events_,
+                .trace = trace_};
+  if (end_) {
+    report.outcome = end_->outcome;
+    report.reason = end_->reason;
+  }
+  for (const auto& [round, record] : witness_.closed) {
+    std::vector<std::string> accepted;
+    for (const Contribution& one : record.contributions) {
+      if (one.state == Contribution::State::accepted) accepted.push_back(one.site);
+    }
+    report.cohorts.push_back(accepted);
+  }
+  return report;
+}
+
+void World::crash_now_and_then(std::function<void()> kill) {
+  if (plan_.crash_every <= 0 || !faulty()) return;
+  later(seconds(plan_.crash_every), [this, kill] {
+    if (!faulty()) return;
+    kill();
+    crash_now_and_then(kill);
+  });
+}
+
+void World::deliver(const Message& message, std::function<void(Message)> arrive) {
+  Message sent = message;
+  if (plan_.over_the_wire) {
+    auto decoded = decode(encode(message), message.payload);
+    if (!std::holds_alternative<Message>(decoded)) {
+      return witness_.breach("a message does not survive the wire: " +
+                             std::string(name_of(message.kind)));
+    }
+    sent = std::get<Message>(std::move(decoded));
+  }
+  const int copies = faulty() ? (chance(plan_.drop) ? 0 : chance(plan_.repeat) ? 2 : 1) : 1;
+  for (int i = 0; i < copies; ++i) {
+    const double delay = faulty() && chance(plan_.slow) ? seconds(15) : 0.005 + seconds(0.02);
+    later(delay, [arrive, sent] { arrive(sent); });
+  }
+}
+
+void World::to_site(const std::string& site, const Message& message) {
+  const std::size_t index = index_of(site);
+  deliver(message, [this, index](Message arrived) {
+    tell(index, at_site::MessageFrom{std::move(arrived)});
+  });
+}
+
+void World::to_coordinator(std::size_t index, const Message& message) {
+  deliver(message, [this, index](Message arrived) {
+    tell(at_coordinator::MessageFrom{sites_[index]->name, std::move(arrived)});
+  });
+}
+
+std::size_t World::index_of(const std::string& site) const {
+  std::size_t index = 0;
+  while (sites_[index]->name != site) ++index;
+  return index;
+}
+
+}  // namespace collegium::simulated

@@ -1,0 +1,119 @@
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "federation/coordinator.h"
+#include "federation/simulated_faults.h"
+#include "federation/site.h"
+
+namespace collegium::simulated {
+
+// What a history must keep whatever happens. Each breach is a sentence.
+class Witness {
+ public:
+  void breach(const std::string& what) { breaches_.push_back(what); }
+  const std::vector<std::string>& breaches() const { return breaches_; }
+
+  std::map<std::uint64_t, RoundRecord> closed;         // as committed
+  std::map<std::uint64_t, std::vector<float>> models;  // by round; 0: the initial model
+  std::map<std::pair<std::string, std::uint64_t>, std::set<Digest>>
+      outputs;                                  // released, by (site, round)
+  std::map<Digest, std::vector<float>> values;  // of every update ever trained
+  std::map<Digest, double> weights;
+  std::set<std::pair<std::string, Digest>> rejected_for_good;  // (site, update)
+
+ private:
+  std::vector<std::string> breaches_;
+};
+
+struct Report {
+  Plan plan;
+  std::vector<std::string> breaches;
+  std::optional<Outcome> outcome;
+  std::string reason;
+  std::uint64_t closed = 0;
+  std::vector<float> model;
+  std::vector<std::vector<std::string>> cohorts;  // accepted, by round
+  double ended = 0;                               // virtual seconds
+  std::size_t events = 0;
+  std::string trace;  // when asked for
+};
+
+// One coordinator and its sites under a virtual clock, on a network that drops, repeats, delays and
+// reorders, with processes that are killed and come back with what was durable. Everything is drawn
+// from the plan's seed.
+class World {
+ public:
+  explicit World(Plan plan, bool trace = false);
+  ~World();
+  Report run();
+
+ private:
+  struct CoordinatorProcess;
+  struct SiteProcess;
+  struct Item {
+    double at;
+    std::uint64_t order;
+    std::function<void()> what;
+    bool operator>(const Item& other) const {
+      return std::tie(at, order) > std::tie(other.at, other.order);
+    }
+  };
+
+  void later(double seconds, std::function<void()> what);
+  bool chance(double share);
+  double seconds(double mean);  // exponential, at least a millisecond
+  bool faulty() const { return now_ < plan_.faults_until; }
+  void trace(const std::string& text);
+
+  void start_coordinator();
+  void kill_coordinator();
+  void tell(CoordinatorEvent event);
+  void carry_out(const CoordinatorActions& actions);
+  void carry_out(const CoordinatorAction& action);
+  void wake_coordinator();
+
+  void start_site(std::size_t index);
+  void kill_site(std::size_t index);
+  void tell(std::size_t index, SiteEvent event);
+  void carry_out(std::size_t index, const SiteAction& action);
+  void wake_site(std::size_t index);
+
+  void deliver(const Message& message, std::function<void(Message)> arrive);
+  void to_site(const std::string& site, const Message& message);
+  void to_coordinator(std::size_t index, const Message& message);
+  void crash_now_and_then(std::function<void()> kill);
+  void pull_update(const at_coordinator::Pull& pull);
+  void accumulate(const at_coordinator::Accumulate& action);
+  void finish_aggregate(const at_coordinator::FinishAggregate& action);
+  void persist(const at_coordinator::PersistRound& action);
+  void train(std::size_t index, const at_site::Train& action);
+  void check_result(std::size_t index, const Message& message);
+  void check_answer(const std::string& site, const Message& message);
+  void check_closed(const RoundRecord& record, const SharedBlob& model);
+  void check_end();
+  std::size_t index_of(const std::string& site) const;
+
+  Plan plan_;
+  bool tracing_;
+  std::string trace_;
+  std::mt19937_64 random_;
+  double now_ = 0;
+  std::uint64_t order_ = 0;
+  std::size_t events_ = 0;
+  std::priority_queue<Item, std::vector<Item>, std::greater<>> queue_;
+  Witness witness_;
+  std::unique_ptr<CoordinatorProcess> coordinator_;
+  std::vector<std::unique_ptr<SiteProcess>> sites_;
+  std::optional<at_coordinator::Finish> end_;
+};
+
+}  // namespace collegium::simulated

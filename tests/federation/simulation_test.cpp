@@ -1,0 +1,128 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <map>
+
+#include "federation/simulated_world.h"
+
+namespace collegium {
+namespace {
+
+using simulated::kind_plan;
+using simulated::Plan;
+using simulated::plan_of;
+using simulated::PlantedBug;
+using simulated::Report;
+using simulated::World;
+
+#ifdef __SANITIZE_ADDRESS__
+constexpr std::uint64_t kHistories = 400;  // everything is ten times slower there
+#else
+constexpr std::uint64_t kHistories = 3000;
+#endif
+
+std::string story(const Report& report) {
+  const std::string seed = std::to_string(report.plan.seed);
+  std::string text =
+      "seed " + seed + " after " + std::to_string(report.ended) + " virtual seconds:";
+  for (const std::string& breach : report.breaches) text += "\n  " + breach;
+  return text + "\n  COLLEGIUM_SEED=" + seed + " prints the history of that seed";
+}
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+// COLLEGIUM_HISTORIES=100000 looks harder; COLLEGIUM_SEED=17 prints the history of one seed.
+TEST(Simulation, KeepsEveryPromiseWhateverTheNetworkAndTheProcessesDo) {
+  if (const std::uint64_t seed = number_from("COLLEGIUM_SEED", 0)) {
+    const Report report = World(plan_of(seed), true).run();
+    std::cout << report.trace;
+    ASSERT_TRUE(report.breaches.empty()) << story(report);
+    return;
+  }
+  const std::uint64_t histories = number_from("COLLEGIUM_HISTORIES", kHistories);
+  std::map<std::string, std::uint64_t> outcomes;
+  for (std::uint64_t seed = 1; seed <= histories; ++seed) {
+    const Report report = World(plan_of(seed)).run();
+    ASSERT_TRUE(report.breaches.empty()) << story(report);
+    ++outcomes[report.outcome ? std::string(name_of(*report.outcome)) : "none"];
+  }
+  // The faults are meant to be survivable: most runs come through, and some must not.
+  EXPECT_GT(outcomes["finished"], histories / 2);
+  EXPECT_GT(outcomes["failed"], 0u);
+}
+
+TEST(Simulation, WithoutFaultsEverySiteCountsInEveryRound) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    Plan plan = kind_plan(seed);
+    plan.min_sites = plan.sites;
+    const Report report = World(plan).run();
+    ASSERT_TRUE(report.breaches.empty()) << story(report);
+    ASSERT_EQ(report.outcome, Outcome::finished) << story(report) << report.reason;
+    for (const auto& cohort : report.cohorts)
+      EXPECT_EQ(cohort.size(), plan.sites) << "seed " << seed;
+  }
+}
+
+// Only the order of sums may differ between histories, and in a deterministic run not even that.
+TEST(Simulation, EndsWithTheFaultFreeModelWhenTheSameCohortsClose) {
+  int compared = 0;
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    Plan faulty = plan_of(seed);
+    faulty.deterministic = true;
+    faulty.is_private = false;
+    faulty.not_finite = 0;
+    faulty.min_sites = faulty.sites;
+    Plan kind = faulty;
+    kind.faults_until = 0;
+    const Report rough = World(faulty).run();
+    ASSERT_TRUE(rough.breaches.empty()) << story(rough);
+    if (rough.outcome != Outcome::finished) continue;
+    const Report smooth = World(kind).run();
+    ASSERT_EQ(rough.cohorts, smooth.cohorts) << "seed " << seed;
+    EXPECT_EQ(rough.model, smooth.model) << "seed " << seed;
+    ++compared;
+  }
+  EXPECT_GT(compared, 100);
+}
+
+TEST(Simulation, IsTheSameHistoryForTheSameSeed) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    EXPECT_EQ(World(plan_of(seed), true).run().trace, World(plan_of(seed), true).run().trace)
+        << "seed " << seed;
+  }
+}
+
+class PlantedBugs : public testing::TestWithParam<std::pair<PlantedBug, const char*>> {};
+
+TEST_P(PlantedBugs, AreFound) {
+  const auto [bug, symptom] = GetParam();
+  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
+    Plan plan = plan_of(seed);
+    plan.bug = bug;
+    const Report report = World(plan).run();
+    for (const std::string& breach : report.breaches) {
+      if (breach.find(symptom) != std::string::npos) return;
+    }
+    ASSERT_TRUE(report.breaches.empty()) << "found as something else: " << story(report);
+  }
+  FAIL() << "no history showed it";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Simulation, PlantedBugs,
+    testing::Values(
+        std::pair(PlantedBug::accumulates_twice, "another model than its contributions give"),
+        std::pair(PlantedBug::reports_before_writing, "called accepted, and not durable"),
+        std::pair(PlantedBug::accepts_on_arrival, "called accepted, and not durable"),
+        std::pair(PlantedBug::forgets_the_outbox, "different output"),
+        std::pair(PlantedBug::reserves_in_memory, "before its charge is durable"),
+        std::pair(PlantedBug::resumes_a_round_early, "was written after it was closed"),
+        std::pair(PlantedBug::ignores_cohort_order, "another model than its contributions give")),
+    [](const auto& info) { return "Number" + std::to_string(static_cast<int>(info.param.first)); });
+
+}  // namespace
+}  // namespace collegium
