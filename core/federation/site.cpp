@@ -53,6 +53,8 @@ void Site::State::on(const Started& event) {
   if (started) return;
   started = true;
   now = heard = event.now;
+  requests =
+      static_cast<std::uint64_t>(now * 1000);  // not those of an earlier process of this site
   join_delay = options.join_after;
   join();
 }
@@ -135,6 +137,7 @@ void Site::State::on_welcome(const Message& message) {
   const bool first = !joined;
   joined = true;
   welcome = std::move(body);
+  first_round = message.round;
   if (new_run) {
     supersede();
     task.reset();

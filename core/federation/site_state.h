@@ -39,7 +39,8 @@ struct Site::State {
 
   // The network.
   WelcomeBody welcome;
-  std::string layout;  // hash; empty: not built yet
+  std::uint64_t first_round = 0;  // that the coordinator may still ask for, as its welcome says
+  std::string layout;             // hash; empty: not built yet
   bool preparing = false;
 
   // The work.

@@ -13,11 +13,12 @@ using Level = LogEvent::Level;
 void Site::State::on_task(const Message& message) {
   if (!joined || phase == Phase::finishing) return;
   Task next{message.round, TaskBody::read(message.body), message.body, message.payload};
+  // Old ones, late: done with, or never to be asked for again.
+  if (next.round < first_round || (task && next.round < task->round)) return;
   if (layout.empty()) {
-    held = std::move(next);
+    if (!held || next.round >= held->round) held = std::move(next);
     return;
   }
-  if (task && next.round < task->round) return;  // an old one, late
   if (task && next.round == task->round && next.body.model.id == task->body.model.id)
     return repeat(std::move(next));
   start(std::move(next));
