@@ -12,6 +12,8 @@
 // cannot use; keys it does not know are left alone, so that a newer peer may say more.
 namespace collegium {
 
+inline std::string run_text(const RunId& run) { return to_hex(run); }  // 32 hex digits
+
 // A blob named in a message: {digest, size, inline}. Inline: the message's payload holds the bytes.
 struct BlobNote {
   BlobId id;
