@@ -4,6 +4,8 @@
 
 namespace collegium {
 
-void register_built_in_aggregators(Registrar& registrar) { registrar.aggregator<WeightedMean>("weighted_mean"); }
+void register_built_in_aggregators(Registrar& registrar) {
+  registrar.aggregator<WeightedMean>("weighted_mean");
+}
 
 }  // namespace collegium

@@ -11,22 +11,26 @@
 namespace collegium {
 namespace {
 
-// One pass each, branch-free, so that the compiler uses vector instructions; the widest kind the processor has is chosen
-// when the library is loaded. The file is compiled without fused multiply-adds, so that the bits are the same on all.
-// (Sanitizers cannot run while functions are being chosen.)
-#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__) && \
-    !defined(__SANITIZE_ADDRESS__)
+// One pass each, branch-free, so that the compiler uses vector instructions; the widest kind the
+// processor has is chosen when the library is loaded. The file is compiled without fused
+// multiply-adds, so that the bits are the same on all. (Sanitizers cannot run while functions are
+// being chosen.)
+#if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__clang__) && \
+    !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
 #define COLLEGIUM_WIDE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define COLLEGIUM_WIDE
 #endif
 
-inline float rest_of(std::uint16_t stored) { return std::bit_cast<float>(static_cast<std::uint32_t>(stored) << 16); }
+inline float rest_of(std::uint16_t stored) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(stored) << 16);
+}
 inline std::uint16_t stored(float rest) {
   return static_cast<std::uint16_t>((std::bit_cast<std::uint32_t>(rest) + 0x8000u) >> 16);
 }
 
-// sum + rest += term: what the addition loses is itself a float32 of at most half a unit in the last place of the sum.
+// sum + rest += term: what the addition loses is itself a float32 of at most half a unit in the
+// last place of the sum.
 inline void add(float term, float& sum, std::uint16_t& rest) {
   const float before = sum;
   term += rest_of(rest);
@@ -35,13 +39,15 @@ inline void add(float term, float& sum, std::uint16_t& rest) {
   rest = stored((before - (sum - taken)) + (term - taken));
 }
 
-COLLEGIUM_WIDE void add_scaled(float* __restrict sum, std::uint16_t* __restrict rest, const float* __restrict values,
-                               float factor, std::size_t size) {
+COLLEGIUM_WIDE void add_scaled(float* __restrict sum, std::uint16_t* __restrict rest,
+                               const float* __restrict values, float factor, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) add(factor * values[i], sum[i], rest[i]);
 }
 
-COLLEGIUM_WIDE void add_sums(float* __restrict sum, std::uint16_t* __restrict rest, const float* __restrict other_sum,
-                             const std::uint16_t* __restrict other_rest, float factor, std::size_t size) {
+COLLEGIUM_WIDE void add_sums(float* __restrict sum, std::uint16_t* __restrict rest,
+                             const float* __restrict other_sum,
+                             const std::uint16_t* __restrict other_rest, float factor,
+                             std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) {
     add(factor * other_sum[i], sum[i], rest[i]);
     add(factor * rest_of(other_rest[i]), sum[i], rest[i]);
@@ -49,17 +55,20 @@ COLLEGIUM_WIDE void add_sums(float* __restrict sum, std::uint16_t* __restrict re
 }
 
 // out = (sum + rest) factor; returns whether every value is finite.
-COLLEGIUM_WIDE bool finish_sum(float* __restrict out, const float* __restrict sum, const std::uint16_t* __restrict rest,
-                               double factor, std::size_t size) {
-  std::int32_t largest = 0;   // of the bits without the sign: infinities and nan are the largest
+COLLEGIUM_WIDE bool finish_sum(float* __restrict out, const float* __restrict sum,
+                               const std::uint16_t* __restrict rest, double factor,
+                               std::size_t size) {
+  std::int32_t largest = 0;  // of the bits without the sign: infinities and nan are the largest
   for (std::size_t i = 0; i < size; ++i) {
-    out[i] = static_cast<float>((static_cast<double>(sum[i]) + static_cast<double>(rest_of(rest[i]))) * factor);
+    out[i] = static_cast<float>(
+        (static_cast<double>(sum[i]) + static_cast<double>(rest_of(rest[i]))) * factor);
     largest = std::max(largest, std::bit_cast<std::int32_t>(out[i]) & 0x7fffffff);
   }
   return largest < 0x7f800000;
 }
 
-constexpr std::uint16_t kNoRest = 0x8000;   // -0: the neutral element of addition, so a sum of -0 stays -0
+constexpr std::uint16_t kNoRest =
+    0x8000;  // -0: the neutral element of addition, so a sum of -0 stays -0
 
 void require_size(std::size_t size, std::size_t expected, std::string_view site) {
   if (size != expected) {
@@ -74,11 +83,13 @@ void require_size(std::size_t size, std::size_t expected, std::string_view site)
 
 WeightedMean::WeightedMean(const Settings& settings) {
   if (settings.contains("denominator")) {
-    denominator_ = settings.number_in("denominator", 1.0, std::numeric_limits<double>::min(), std::numeric_limits<double>::max());
+    denominator_ = settings.number_in("denominator", 1.0, std::numeric_limits<double>::min(),
+                                      std::numeric_limits<double>::max());
   }
 }
 
-std::optional<double> WeightedMean::sensitivity(double clip, std::span<const double> weights) const {
+std::optional<double> WeightedMean::sensitivity(double clip,
+                                                std::span<const double> weights) const {
   double sum = 0.0;
   double largest = 0.0;
   for (const double weight : weights) {
@@ -90,7 +101,9 @@ std::optional<double> WeightedMean::sensitivity(double clip, std::span<const dou
   return denominator_ ? clip * (largest / *denominator_) : 2.0 * clip * (largest / sum);
 }
 
-float WeightedMean::relative(double weight) const { return static_cast<float>(weight / first_weight_); }
+float WeightedMean::relative(double weight) const {
+  return static_cast<float>(weight / first_weight_);
+}
 
 void WeightedMean::accumulate(const Update& update) {
   const std::string where = update.site.empty() ? "" : "site " + std::string(update.site);
@@ -150,9 +163,10 @@ void WeightedMean::finish(std::span<float> delta) {
   require_size(delta.size(), size_, {});
   const double factor = denominator_ ? first_weight_ / *denominator_ : 1.0 / weight_;
   if (!finish_sum(delta.data(), sum_.get(), rest_.get(), factor, size_)) {
-    throw ConfigError({.what = "the sum of the updates does not fit a float32",
-                       .expected = "updates whose weighted sum stays below 3.4e38",
-                       .remedy = "set norm_bound, so that such an update is refused when it arrives"});
+    throw ConfigError(
+        {.what = "the sum of the updates does not fit a float32",
+         .expected = "updates whose weighted sum stays below 3.4e38",
+         .remedy = "set norm_bound, so that such an update is refused when it arrives"});
   }
 }
 

@@ -43,7 +43,8 @@ void Hasher::add(std::string_view text) {
 
 void Hasher::add(std::uint64_t number) {
   std::array<std::uint8_t, 8> bytes;
-  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(number >> (8 * i));
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::uint8_t>(number >> (8 * i));
   add(std::span<const std::uint8_t>(bytes));
 }
 

@@ -9,13 +9,15 @@
 
 namespace collegium {
 
-// BLAKE2b with 32 bytes of output: blob chunks, layouts, configurations and ledger rows are named by it.
+// BLAKE2b with 32 bytes of output: blob chunks, layouts, configurations and ledger rows are named
+// by it.
 using Digest = std::array<std::uint8_t, 32>;
 
 Digest hash_bytes(std::span<const std::uint8_t> bytes);
 Digest hash_text(std::string_view text);
 std::string to_hex(const Digest& digest);
-bool from_hex(std::string_view hex, Digest& digest);   // false: not 64 hex digits; digest is untouched
+bool from_hex(std::string_view hex,
+              Digest& digest);  // false: not 64 hex digits; digest is untouched
 
 // The same over pieces.
 class Hasher {
@@ -23,8 +25,8 @@ class Hasher {
   Hasher();
   ~Hasher();
   void add(std::span<const std::uint8_t> bytes);
-  void add(std::string_view text);   // length first, so that ("ab","c") and ("a","bc") differ
-  void add(std::uint64_t number);    // little-endian
+  void add(std::string_view text);  // length first, so that ("ab","c") and ("a","bc") differ
+  void add(std::uint64_t number);   // little-endian
   Digest finish();
 
  private:

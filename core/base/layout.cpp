@@ -11,7 +11,8 @@ namespace collegium {
 void Layout::add(std::string name, std::vector<std::int64_t> shape, bool trainable) {
   std::size_t size = 1;
   for (const std::int64_t extent : shape) {
-    const auto limit = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / sizeof(float);
+    const auto limit =
+        static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) / sizeof(float);
     if (extent < 0 || (extent > 0 && size > limit / static_cast<std::uint64_t>(extent))) {
       throw ConfigError({.what = "tensor '" + name + "' has an impossible shape",
                          .expected = "extents of 0 or more whose product fits memory",
@@ -20,7 +21,8 @@ void Layout::add(std::string name, std::vector<std::int64_t> shape, bool trainab
     size *= static_cast<std::size_t>(extent);
   }
   for (const Slot& slot : slots_) {
-    if (slot.name == name) throw ConfigError({.what = "two tensors of the model are named '" + name + "'"});
+    if (slot.name == name)
+      throw ConfigError({.what = "two tensors of the model are named '" + name + "'"});
   }
   slots_.push_back({std::move(name), std::move(shape), size_, size, trainable});
   size_ += size;
@@ -45,7 +47,9 @@ bool Layout::operator==(const Layout& other) const {
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const Slot& a = slots_[i];
     const Slot& b = other.slots_[i];
-    if (a.name != b.name || a.shape != b.shape || a.offset != b.offset || a.trainable != b.trainable) return false;
+    if (a.name != b.name || a.shape != b.shape || a.offset != b.offset ||
+        a.trainable != b.trainable)
+      return false;
   }
   return true;
 }

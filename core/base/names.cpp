@@ -16,8 +16,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   for (std::size_t i = 1; i <= a.size(); ++i) {
     now[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      now[j] = std::min({last[j] + 1, now[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) now[j] = std::min(now[j], before[j - 2] + 1);
+      now[j] =
+          std::min({last[j] + 1, now[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        now[j] = std::min(now[j], before[j - 2] + 1);
     }
     before.swap(last);
     last.swap(now);
@@ -34,7 +36,8 @@ std::string nearest_name(std::string_view word, const std::vector<std::string>& 
   for (const std::string& candidate : known) {
     if (candidate.size() > kLongestCompared) continue;
     const std::size_t distance = edit_distance(word, candidate);
-    if (distance < least && distance < std::max(word.size(), candidate.size())) {   // something must be in common
+    if (distance < least &&
+        distance < std::max(word.size(), candidate.size())) {  // something must be in common
       least = distance;
       best = candidate;
     }
@@ -42,7 +45,8 @@ std::string nearest_name(std::string_view word, const std::vector<std::string>& 
   return best;
 }
 
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& known, std::string otherwise) {
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known,
+                         std::string otherwise) {
   const std::string best = nearest_name(word, known);
   return best.empty() ? otherwise : "did you mean '" + best + "'?";
 }

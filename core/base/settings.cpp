@@ -35,15 +35,16 @@ std::string shown(const SettingsValue& value) {
   return text;
 }
 
-[[noreturn]] void refuse(const SettingsTable& table, std::string_view key, const SettingsValue& value,
-                         std::string expected) {
+[[noreturn]] void refuse(const SettingsTable& table, std::string_view key,
+                         const SettingsValue& value, std::string expected) {
   throw ConfigError({.what = "'" + table.name_of(key) + "' cannot be used",
                      .where = table.where(value.at, key),
                      .expected = std::move(expected),
                      .found = shown(value)});
 }
 
-[[noreturn]] void refuse_missing(const SettingsTable& table, std::string_view key, std::string expected) {
+[[noreturn]] void refuse_missing(const SettingsTable& table, std::string_view key,
+                                 std::string expected) {
   std::vector<std::string> present;
   {
     const std::lock_guard lock(table.mutex);
@@ -52,12 +53,13 @@ std::string shown(const SettingsValue& value) {
     }
   }
   const std::string near = nearest_name(key, present);
-  throw ConfigError({.what = "'" + table.name_of(key) + "' is missing",
-                     .where = table.where(table.at, {}),
-                     .expected = std::move(expected),
-                     .found = "",
-                     .remedy = near.empty() ? "add '" + std::string(key) + " = ...'"
-                                            : "is '" + near + "' a misspelling of '" + std::string(key) + "'?"});
+  throw ConfigError(
+      {.what = "'" + table.name_of(key) + "' is missing",
+       .where = table.where(table.at, {}),
+       .expected = std::move(expected),
+       .found = "",
+       .remedy = near.empty() ? "add '" + std::string(key) + " = ...'"
+                              : "is '" + near + "' a misspelling of '" + std::string(key) + "'?"});
 }
 
 template <class T>
@@ -69,7 +71,8 @@ T read(const SettingsTable& table, std::string_view key, const SettingsValue& va
     return *exact;
   }
   if constexpr (std::is_same_v<T, double>) {
-    if (const auto* whole = std::get_if<std::int64_t>(&value.data)) return static_cast<double>(*whole);
+    if (const auto* whole = std::get_if<std::int64_t>(&value.data))
+      return static_cast<double>(*whole);
   }
   refuse(table, key, value, kTypeName<T>);
 }
@@ -99,17 +102,21 @@ std::vector<T> list(const SettingsTable& table, std::string_view key) {
   return result;
 }
 
-std::string interval(const std::string& low, const std::string& high) { return "between " + low + " and " + high; }
+std::string interval(const std::string& low, const std::string& high) {
+  return "between " + low + " and " + high;
+}
 std::string number_text(double value) { return write_value({.data = value}); }
 
 void mark_all(const SettingsTable& table) {
   const std::lock_guard lock(table.mutex);
   for (const auto& [name, value] : table.entries) {
     table.asked.insert(name);
-    if (const auto* inner = std::get_if<std::shared_ptr<SettingsTable>>(&value.data)) mark_all(**inner);
+    if (const auto* inner = std::get_if<std::shared_ptr<SettingsTable>>(&value.data))
+      mark_all(**inner);
     if (const auto* array = std::get_if<SettingsArray>(&value.data)) {
       for (const SettingsValue& element : *array) {
-        if (const auto* row = std::get_if<std::shared_ptr<SettingsTable>>(&element.data)) mark_all(**row);
+        if (const auto* row = std::get_if<std::shared_ptr<SettingsTable>>(&element.data))
+          mark_all(**row);
       }
     }
   }
@@ -118,20 +125,24 @@ void mark_all(const SettingsTable& table) {
 void refuse_unknown_in(const SettingsTable& table) {
   std::vector<std::string> known;
   std::vector<const SettingsTable*> inner;
-  const std::pair<const std::string, SettingsValue>* first = nullptr;   // the unknown key that stands first in the text
+  const std::pair<const std::string, SettingsValue>* first =
+      nullptr;  // the unknown key that stands first in the text
   {
     const std::lock_guard lock(table.mutex);
     known.assign(table.asked.begin(), table.asked.end());
     for (const auto& entry : table.entries) {
       const Position at = entry.second.at;
       if (!table.asked.contains(entry.first)) {
-        if (!first || std::pair(at.line, at.column) < std::pair(first->second.at.line, first->second.at.column)) {
+        if (!first || std::pair(at.line, at.column) <
+                          std::pair(first->second.at.line, first->second.at.column)) {
           first = &entry;
         }
       } else if (table.handed_out.contains(entry.first)) {
-        if (const auto* one = std::get_if<std::shared_ptr<SettingsTable>>(&entry.second.data)) inner.push_back(one->get());
+        if (const auto* one = std::get_if<std::shared_ptr<SettingsTable>>(&entry.second.data))
+          inner.push_back(one->get());
         if (const auto* array = std::get_if<SettingsArray>(&entry.second.data)) {
-          for (const SettingsValue& row : *array) inner.push_back(std::get<std::shared_ptr<SettingsTable>>(row.data).get());
+          for (const SettingsValue& row : *array)
+            inner.push_back(std::get<std::shared_ptr<SettingsTable>>(row.data).get());
         }
       }
     }
@@ -169,20 +180,34 @@ std::vector<std::string> Settings::keys() const {
 }
 
 bool Settings::boolean(std::string_view key) const { return required<bool>(*table_, key); }
-bool Settings::boolean(std::string_view key, bool fallback) const { return optional(*table_, key, fallback); }
-std::int64_t Settings::integer(std::string_view key) const { return required<std::int64_t>(*table_, key); }
+bool Settings::boolean(std::string_view key, bool fallback) const {
+  return optional(*table_, key, fallback);
+}
+std::int64_t Settings::integer(std::string_view key) const {
+  return required<std::int64_t>(*table_, key);
+}
 std::int64_t Settings::integer(std::string_view key, std::int64_t fallback) const {
   return optional(*table_, key, fallback);
 }
 double Settings::number(std::string_view key) const { return required<double>(*table_, key); }
-double Settings::number(std::string_view key, double fallback) const { return optional(*table_, key, fallback); }
-std::string Settings::text(std::string_view key) const { return required<std::string>(*table_, key); }
+double Settings::number(std::string_view key, double fallback) const {
+  return optional(*table_, key, fallback);
+}
+std::string Settings::text(std::string_view key) const {
+  return required<std::string>(*table_, key);
+}
 std::string Settings::text(std::string_view key, std::string fallback) const {
   return optional(*table_, key, std::move(fallback));
 }
-std::vector<double> Settings::numbers(std::string_view key) const { return list<double>(*table_, key); }
-std::vector<std::int64_t> Settings::integers(std::string_view key) const { return list<std::int64_t>(*table_, key); }
-std::vector<std::string> Settings::texts(std::string_view key) const { return list<std::string>(*table_, key); }
+std::vector<double> Settings::numbers(std::string_view key) const {
+  return list<double>(*table_, key);
+}
+std::vector<std::int64_t> Settings::integers(std::string_view key) const {
+  return list<std::int64_t>(*table_, key);
+}
+std::vector<std::string> Settings::texts(std::string_view key) const {
+  return list<std::string>(*table_, key);
+}
 
 Settings Settings::table(std::string_view key) const {
   const SettingsValue* value = table_->find(key);
@@ -216,10 +241,12 @@ std::vector<Settings> Settings::tables(std::string_view key) const {
   return result;
 }
 
-std::int64_t Settings::integer_in(std::string_view key, std::int64_t fallback, std::int64_t low, std::int64_t high) const {
+std::int64_t Settings::integer_in(std::string_view key, std::int64_t fallback, std::int64_t low,
+                                  std::int64_t high) const {
   const std::int64_t value = integer(key, fallback);
   if (const SettingsValue* given = table_->find(key); given && (value < low || value > high)) {
-    refuse(*table_, key, *given, "an integer " + interval(std::to_string(low), std::to_string(high)));
+    refuse(*table_, key, *given,
+           "an integer " + interval(std::to_string(low), std::to_string(high)));
   }
   return value;
 }
@@ -229,13 +256,14 @@ double Settings::number_in(std::string_view key, double fallback, double low, do
   if (!given) return fallback;
   const double* floating = std::get_if<double>(&given->data);
   const double value = floating ? *floating : read<double>(*table_, key, *given);
-  if (!(value >= low && value <= high)) {   // also true of nan
+  if (!(value >= low && value <= high)) {  // also true of nan
     refuse(*table_, key, *given, "a number " + interval(number_text(low), number_text(high)));
   }
   return value;
 }
 
-std::string Settings::one_of(std::string_view key, std::string fallback, const std::vector<std::string>& allowed) const {
+std::string Settings::one_of(std::string_view key, std::string fallback,
+                             const std::vector<std::string>& allowed) const {
   const SettingsValue* given = table_->find(key);
   if (!given) return fallback;
   const std::string value = read<std::string>(*table_, key, *given);
@@ -254,7 +282,8 @@ void Settings::accept_all() const { mark_all(*table_); }
 
 std::string Settings::where(std::string_view key) const {
   const auto found = table_->entries.find(key);
-  return found == table_->entries.end() ? table_->where(table_->at, key) : table_->where(found->second.at, key);
+  return found == table_->entries.end() ? table_->where(table_->at, key)
+                                        : table_->where(found->second.at, key);
 }
 
 }  // namespace collegium

@@ -8,14 +8,19 @@
 namespace collegium {
 namespace {
 
-// Text that came from the system or from a peer may hold anything; TOML is UTF-8. Each offending byte becomes U+FFFD.
+// Text that came from the system or from a peer may hold anything; TOML is UTF-8. Each offending
+// byte becomes U+FFFD.
 std::string as_utf8(std::string text) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
   const std::size_t size = text.size();
-  const auto length_at = [&](std::size_t i) -> std::size_t {   // 0: not the start of a valid sequence (RFC 3629)
+  const auto length_at =
+      [&](std::size_t i) -> std::size_t {  // 0: not the start of a valid sequence (RFC 3629)
     const unsigned char first = bytes[i];
     if (first < 0x80) return 1;
-    const std::size_t length = first >= 0xc2 && first <= 0xdf ? 2 : (first & 0xf0) == 0xe0 ? 3 : first >= 0xf0 && first <= 0xf4 ? 4 : 0;
+    const std::size_t length = first >= 0xc2 && first <= 0xdf   ? 2
+                               : (first & 0xf0) == 0xe0         ? 3
+                               : first >= 0xf0 && first <= 0xf4 ? 4
+                                                                : 0;
     if (length == 0 || i + length > size) return 0;
     for (std::size_t k = 1; k < length; ++k) {
       if ((bytes[i + k] & 0xc0) != 0x80) return 0;
@@ -65,7 +70,8 @@ void put(SettingsTable& table, std::string_view key, SettingsValue value) {
 }
 
 int nesting_of(const SettingsValue& value) {
-  if (const auto* table = std::get_if<std::shared_ptr<SettingsTable>>(&value.data)) return collegium::nesting_of(**table);
+  if (const auto* table = std::get_if<std::shared_ptr<SettingsTable>>(&value.data))
+    return collegium::nesting_of(**table);
   int deepest = 0;
   if (const auto* array = std::get_if<SettingsArray>(&value.data)) {
     for (const SettingsValue& element : *array) deepest = std::max(deepest, nesting_of(element));
@@ -106,7 +112,8 @@ std::shared_ptr<SettingsTable> SettingsTable::copy(const std::string& new_path) 
   result->entries = entries;
   if (new_path != path) {
     for (auto& [name, value] : result->entries) {
-      if (auto* inner = std::get_if<std::shared_ptr<SettingsTable>>(&value.data)) *inner = (*inner)->copy(result->name_of(name));
+      if (auto* inner = std::get_if<std::shared_ptr<SettingsTable>>(&value.data))
+        *inner = (*inner)->copy(result->name_of(name));
     }
   }
   const std::lock_guard lock(mutex);
@@ -123,17 +130,26 @@ SettingsTable& Settings::own() {
 void Settings::set(std::string_view key, bool value) { put(own(), key, {.data = value}); }
 void Settings::set(std::string_view key, std::int64_t value) { put(own(), key, {.data = value}); }
 void Settings::set(std::string_view key, double value) { put(own(), key, {.data = value}); }
-void Settings::set(std::string_view key, std::string value) { put(own(), key, {.data = as_utf8(std::move(value))}); }
-void Settings::set(std::string_view key, const std::vector<double>& value) { put(own(), key, array_of(value)); }
-void Settings::set(std::string_view key, const std::vector<std::int64_t>& value) { put(own(), key, array_of(value)); }
-void Settings::set(std::string_view key, const std::vector<std::string>& value) { put(own(), key, array_of(value)); }
+void Settings::set(std::string_view key, std::string value) {
+  put(own(), key, {.data = as_utf8(std::move(value))});
+}
+void Settings::set(std::string_view key, const std::vector<double>& value) {
+  put(own(), key, array_of(value));
+}
+void Settings::set(std::string_view key, const std::vector<std::int64_t>& value) {
+  put(own(), key, array_of(value));
+}
+void Settings::set(std::string_view key, const std::vector<std::string>& value) {
+  put(own(), key, array_of(value));
+}
 
 void Settings::set(std::string_view key, const Settings& table) {
   if (nesting_of(*table.table_) >= kMaxNesting) {
     throw ConfigError({.what = "'" + table_->name_of(key) + "' is nested too deeply",
-                       .expected = "at most " + std::to_string(kMaxNesting) + " tables or arrays inside one another"});
+                       .expected = "at most " + std::to_string(kMaxNesting) +
+                                   " tables or arrays inside one another"});
   }
-  const std::shared_ptr<SettingsTable> inner = table.table_;   // `table` may be this very object
+  const std::shared_ptr<SettingsTable> inner = table.table_;  // `table` may be this very object
   SettingsTable& mine = own();
   put(mine, key, {.data = inner->copy(mine.name_of(key))});
 }

@@ -24,13 +24,15 @@ std::string place(const std::string& source, std::size_t line, std::size_t colum
 [[noreturn]] void refuse_depth(const std::string& source, std::size_t line, std::size_t column) {
   throw ConfigError({.what = "nested too deeply",
                      .where = place(source, line, column),
-                     .expected = "at most " + std::to_string(kMaxNesting) + " tables or arrays inside one another"});
+                     .expected = "at most " + std::to_string(kMaxNesting) +
+                                 " tables or arrays inside one another"});
 }
 
-// toml++ recurses into values, and its tables are destroyed by recursion, so a few thousand brackets or dots from a peer
-// would overflow the stack. This walk finds brackets and dotted keys outside strings and comments and bounds each; what
-// it lets through is at most a few hundred deep, and the exact bound is checked on the parsed tree. Where it
-// disagrees with the real parser, the text is not TOML and the parser stops there.
+// toml++ recurses into values, and its tables are destroyed by recursion, so a few thousand
+// brackets or dots from a peer would overflow the stack. This walk finds brackets and dotted keys
+// outside strings and comments and bounds each; what it lets through is at most a few hundred deep,
+// and the exact bound is checked on the parsed tree. Where it disagrees with the real parser, the
+// text is not TOML and the parser stops there.
 class NestingScan {
  public:
   NestingScan(std::string_view text, const std::string& source) : text_(text), source_(source) {}
@@ -41,23 +43,32 @@ class NestingScan {
     while (at_ < text_.size()) {
       const char c = text_[at_];
       switch (c) {
-        case '#': skip_until_newline(); continue;
+        case '#':
+          skip_until_newline();
+          continue;
         case '"':
-        case '\'': skip_string(c); continue;
+        case '\'':
+          skip_string(c);
+          continue;
         case '[':
         case '{':
           dots = 0;
           if (++brackets > kMaxNesting) refuse();
           break;
         case ']':
-        case '}': brackets = std::max(0, brackets - 1); break;
+        case '}':
+          brackets = std::max(0, brackets - 1);
+          break;
         case '.':
           if (++dots > kMaxNesting) refuse();
           break;
         case '\n':
         case '=':
-        case ',': dots = 0; break;
-        default: break;
+        case ',':
+          dots = 0;
+          break;
+        default:
+          break;
       }
       ++at_;
     }
@@ -66,7 +77,8 @@ class NestingScan {
  private:
   [[noreturn]] void refuse() const {
     const std::string_view before = text_.substr(0, at_);
-    const std::size_t line = 1 + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
+    const std::size_t line =
+        1 + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
     const std::size_t start = before.rfind('\n');
     refuse_depth(source_, line, start == before.npos ? at_ + 1 : at_ - start);
   }
@@ -86,7 +98,8 @@ class NestingScan {
       } else if (multi_line) {
         if (text_.substr(at_, 3) == triple) {
           at_ += 3;
-          for (int extra = 0; extra < 2 && at_ < text_.size() && text_[at_] == quote; ++extra) ++at_;   // """a"""""
+          for (int extra = 0; extra < 2 && at_ < text_.size() && text_[at_] == quote; ++extra)
+            ++at_;  // """a"""""
           return;
         }
       } else if (text_[at_] == quote) {
@@ -104,18 +117,24 @@ class NestingScan {
   std::size_t at_ = 0;
 };
 
-Position position_of(const toml::source_region& region) { return {region.begin.line, region.begin.column}; }
+Position position_of(const toml::source_region& region) {
+  return {region.begin.line, region.begin.column};
+}
 
-std::shared_ptr<SettingsTable> table_from(const toml::table& from, const SourceName& source, std::string path, int depth);
+std::shared_ptr<SettingsTable> table_from(const toml::table& from, const SourceName& source,
+                                          std::string path, int depth);
 
-SettingsValue value_from(const toml::node& node, const SourceName& source, const std::string& path, int depth) {
+SettingsValue value_from(const toml::node& node, const SourceName& source, const std::string& path,
+                         int depth) {
   const Position at = position_of(node.source());
-  if (const toml::table* table = node.as_table()) return {.data = table_from(*table, source, path, depth + 1), .at = at};
+  if (const toml::table* table = node.as_table())
+    return {.data = table_from(*table, source, path, depth + 1), .at = at};
   if (const toml::array* array = node.as_array()) {
     if (depth + 1 > kMaxNesting) refuse_depth(*source, at.line, at.column);
     SettingsArray values;
     values.reserve(array->size());
-    for (const toml::node& element : *array) values.push_back(value_from(element, source, path, depth + 1));
+    for (const toml::node& element : *array)
+      values.push_back(value_from(element, source, path, depth + 1));
     return {.data = std::move(values), .at = at};
   }
   if (const auto* value = node.as_boolean()) return {.data = value->get(), .at = at};
@@ -129,7 +148,8 @@ SettingsValue value_from(const toml::node& node, const SourceName& source, const
   return {.data = SettingsMoment{text.str()}, .at = at};
 }
 
-std::shared_ptr<SettingsTable> table_from(const toml::table& from, const SourceName& source, std::string path, int depth) {
+std::shared_ptr<SettingsTable> table_from(const toml::table& from, const SourceName& source,
+                                          std::string path, int depth) {
   auto table = std::make_shared<SettingsTable>();
   table->source = source;
   table->path = std::move(path);
@@ -137,7 +157,7 @@ std::shared_ptr<SettingsTable> table_from(const toml::table& from, const SourceN
   if (depth > kMaxNesting) refuse_depth(*source, table->at.line, table->at.column);
   for (const auto& [key, node] : from) {
     SettingsValue value = value_from(node, source, table->name_of(key.str()), depth);
-    value.at = position_of(key.source());   // a mistake is shown at its key
+    value.at = position_of(key.source());  // a mistake is shown at its key
     table->entries.emplace_hint(table->entries.end(), key.str(), std::move(value));
   }
   return table;
@@ -151,8 +171,9 @@ std::shared_ptr<SettingsTable> parse_settings(std::string_view toml, std::string
     const toml::table parsed = toml::parse(toml, source);
     return table_from(parsed, std::make_shared<const std::string>(source), {}, 0);
   } catch (const toml::parse_error& error) {
-    throw ConfigError({.what = std::string(error.description()),
-                       .where = place(source, error.source().begin.line, error.source().begin.column)});
+    throw ConfigError(
+        {.what = std::string(error.description()),
+         .where = place(source, error.source().begin.line, error.source().begin.column)});
   }
 }
 

@@ -14,13 +14,27 @@ std::string quoted(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     switch (c) {
-      case '"': result += "\\\""; break;
-      case '\\': result += "\\\\"; break;
-      case '\b': result += "\\b"; break;
-      case '\t': result += "\\t"; break;
-      case '\n': result += "\\n"; break;
-      case '\f': result += "\\f"; break;
-      case '\r': result += "\\r"; break;
+      case '"':
+        result += "\\\"";
+        break;
+      case '\\':
+        result += "\\\\";
+        break;
+      case '\b':
+        result += "\\b";
+        break;
+      case '\t':
+        result += "\\t";
+        break;
+      case '\n':
+        result += "\\n";
+        break;
+      case '\f':
+        result += "\\f";
+        break;
+      case '\r':
+        result += "\\r";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
           result += "\\u00";
@@ -35,7 +49,8 @@ std::string quoted(std::string_view text) {
 }
 
 std::string key_text(std::string_view key) {
-  constexpr std::string_view kBare = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+  constexpr std::string_view kBare =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
   return !key.empty() && key.find_first_not_of(kBare) == key.npos ? std::string(key) : quoted(key);
 }
 
@@ -58,7 +73,8 @@ struct Writer {
   std::string operator()(const SettingsMoment& value) const { return value.text; }
   std::string operator()(const SettingsArray& values) const {
     std::string text = "[";
-    for (const SettingsValue& value : values) text += (text.size() > 1 ? ", " : "") + write_value(value);
+    for (const SettingsValue& value : values)
+      text += (text.size() > 1 ? ", " : "") + write_value(value);
     return text + "]";
   }
   std::string operator()(const TablePointer& table) const {
@@ -70,7 +86,7 @@ struct Writer {
   }
 };
 
-bool is_rows(const SettingsValue& value) {   // printed as [[name]]
+bool is_rows(const SettingsValue& value) {  // printed as [[name]]
   const auto* array = std::get_if<SettingsArray>(&value.data);
   if (!array || array->empty()) return false;
   for (const SettingsValue& element : *array) {
@@ -80,8 +96,11 @@ bool is_rows(const SettingsValue& value) {   // printed as [[name]]
 }
 
 void write_table(const SettingsTable& table, const std::string& path, std::string& out) {
-  const auto named = [&](const std::string& name) { return path.empty() ? key_text(name) : path + "." + key_text(name); };
-  for (const auto& [name, value] : table.entries) {   // plain values first: after a header they would belong to it
+  const auto named = [&](const std::string& name) {
+    return path.empty() ? key_text(name) : path + "." + key_text(name);
+  };
+  for (const auto& [name, value] :
+       table.entries) {  // plain values first: after a header they would belong to it
     if (!std::holds_alternative<TablePointer>(value.data) && !is_rows(value)) {
       out += key_text(name) + " = " + write_value(value) + "\n";
     }

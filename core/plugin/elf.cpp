@@ -19,11 +19,12 @@ constexpr const char* kMachineName = "x86-64";
 constexpr unsigned kMachine = EM_AARCH64;
 constexpr const char* kMachineName = "aarch64";
 #else
-constexpr unsigned kMachine = EM_NONE;   // any
+constexpr unsigned kMachine = EM_NONE;  // any
 constexpr const char* kMachineName = "this processor";
 #endif
 
-[[noreturn]] void refuse(const std::string& path, std::string what, std::string expected, std::string found, std::string remedy) {
+[[noreturn]] void refuse(const std::string& path, std::string what, std::string expected,
+                         std::string found, std::string remedy) {
   throw PluginError({.what = std::move(what),
                      .where = path,
                      .expected = std::move(expected),
@@ -44,19 +45,24 @@ bool ends_within(std::uint64_t offset, std::uint64_t size, std::uint64_t file_si
 void require_whole_library(int descriptor, const std::string& path) {
   struct stat status;
   if (::fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) {
-    refuse(path, "not a plugin file", "a regular file", "something else", "name the plugin's .so file");
+    refuse(path, "not a plugin file", "a regular file", "something else",
+           "name the plugin's .so file");
   }
   const auto file_size = static_cast<std::uint64_t>(status.st_size);
   Elf64_Ehdr header{};
-  if (!read_at(descriptor, &header, sizeof header, 0) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) {
-    refuse(path, "not a shared library", "an ELF file", "other contents", "name the plugin's .so file, not its source");
+  if (!read_at(descriptor, &header, sizeof header, 0) ||
+      std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) {
+    refuse(path, "not a shared library", "an ELF file", "other contents",
+           "name the plugin's .so file, not its source");
   }
-  if (header.e_ident[EI_CLASS] != ELFCLASS64 || (kMachine != EM_NONE && header.e_machine != kMachine)) {
-    refuse(path, "built for another processor", kMachineName, "ELF machine " + std::to_string(header.e_machine),
-           "rebuild the plugin on this machine");
+  if (header.e_ident[EI_CLASS] != ELFCLASS64 ||
+      (kMachine != EM_NONE && header.e_machine != kMachine)) {
+    refuse(path, "built for another processor", kMachineName,
+           "ELF machine " + std::to_string(header.e_machine), "rebuild the plugin on this machine");
   }
   if (header.e_type != ET_DYN) {
-    refuse(path, "not a shared library", "ELF type 3 (shared object)", "ELF type " + std::to_string(header.e_type),
+    refuse(path, "not a shared library", "ELF type 3 (shared object)",
+           "ELF type " + std::to_string(header.e_type),
            "link the plugin with collegium_add_plugin()");
   }
   const std::string whole = "a whole file";

@@ -6,10 +6,14 @@
 namespace collegium {
 
 Aggregator::~Aggregator() = default;
-std::optional<double> Aggregator::sensitivity(double, std::span<const double>) const { return std::nullopt; }
+std::optional<double> Aggregator::sensitivity(double, std::span<const double>) const {
+  return std::nullopt;
+}
 
 PrivacyMechanism::~PrivacyMechanism() = default;
-std::string PrivacyMechanism::describe() const { return "does not say what it guarantees: count on nothing"; }
+std::string PrivacyMechanism::describe() const {
+  return "does not say what it guarantees: count on nothing";
+}
 
 Registrar::~Registrar() = default;
 

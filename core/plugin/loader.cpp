@@ -20,16 +20,19 @@ namespace {
 
 constexpr const char* kRebuild = "rebuild the plugin against the headers of this Collegium";
 
-// Open for as long as the process lives once keep() was called. The system's loader knows a library by the name it was
-// loaded under, here /proc/self/fd/N: were N closed and used again, the next plugin would be taken for this one.
+// Open for as long as the process lives once keep() was called. The system's loader knows a library
+// by the name it was loaded under, here /proc/self/fd/N: were N closed and used again, the next
+// plugin would be taken for this one.
 class PluginFile {
  public:
-  explicit PluginFile(const std::string& path) : number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+  explicit PluginFile(const std::string& path)
+      : number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
     if (number_ < 0) {
-      throw PluginError({.what = std::string("cannot open the plugin: ") + std::strerror(errno),
-                         .where = path,
-                         .expected = "a plugin's .so file",
-                         .remedy = "check the path for spelling; relative paths start at the current folder"});
+      throw PluginError(
+          {.what = std::string("cannot open the plugin: ") + std::strerror(errno),
+           .where = path,
+           .expected = "a plugin's .so file",
+           .remedy = "check the path for spelling; relative paths start at the current folder"});
     }
   }
   PluginFile(const PluginFile&) = delete;
@@ -58,8 +61,8 @@ std::string hash_of(const PluginFile& file, const std::string& path) {
   }
 }
 
-[[noreturn]] void refuse(const std::string& path, std::string what, std::string expected, std::string found,
-                         std::string remedy = kRebuild) {
+[[noreturn]] void refuse(const std::string& path, std::string what, std::string expected,
+                         std::string found, std::string remedy = kRebuild) {
   throw PluginError({.what = std::move(what),
                      .where = path,
                      .expected = std::move(expected),
@@ -82,29 +85,35 @@ const PluginInfo& checked_info(void* library, const std::string& path) {
   }
   if (!info) refuse(path, "collegium_plugin_info failed", "plain data", "a null pointer");
   if (info->magic != kPluginMagic) {
-    refuse(path, "not a Collegium plugin", "magic " + std::to_string(kPluginMagic), std::to_string(info->magic));
+    refuse(path, "not a Collegium plugin", "magic " + std::to_string(kPluginMagic),
+           std::to_string(info->magic));
   }
   if (info->size != sizeof(PluginInfo)) {
-    refuse(path, "built against other headers", "a PluginInfo of " + std::to_string(sizeof(PluginInfo)) + " bytes",
+    refuse(path, "built against other headers",
+           "a PluginInfo of " + std::to_string(sizeof(PluginInfo)) + " bytes",
            std::to_string(info->size) + " bytes");
   }
   if (info->interface != kPluginInterface) {
-    refuse(path, "built against other headers", "plugin interface " + std::to_string(kPluginInterface),
+    refuse(path, "built against other headers",
+           "plugin interface " + std::to_string(kPluginInterface),
            "interface " + std::to_string(info->interface));
   }
   if (!info->toolchain || std::string_view(info->toolchain) != COLLEGIUM_TOOLCHAIN) {
-    refuse(path, "built with another standard library", COLLEGIUM_TOOLCHAIN, info->toolchain ? info->toolchain : "no name",
+    refuse(path, "built with another standard library", COLLEGIUM_TOOLCHAIN,
+           info->toolchain ? info->toolchain : "no name",
            "rebuild the plugin with the compiler settings of this Collegium");
   }
   if (!info->name || !*info->name) refuse(path, "the plugin has no name", "a name", "none");
   if (!info->version) refuse(path, "the plugin has no version", "a version", "a null pointer");
-  if (!info->register_plugin) refuse(path, "the plugin cannot register anything", "a function", "a null pointer");
+  if (!info->register_plugin)
+    refuse(path, "the plugin cannot register anything", "a function", "a null pointer");
   return *info;
 }
 
 }  // namespace
 
-PluginListing load_plugin(Registry& registry, const std::string& path, std::string_view pinned_hash) {
+PluginListing load_plugin(Registry& registry, const std::string& path,
+                          std::string_view pinned_hash) {
   std::error_code ignored;
   const std::filesystem::path canonical = std::filesystem::canonical(path, ignored);
   const std::string name = canonical.empty() ? path : canonical.string();
@@ -112,25 +121,28 @@ PluginListing load_plugin(Registry& registry, const std::string& path, std::stri
   PluginFile file(path);
   require_whole_library(file.number(), name);
   const std::string hash = hash_of(file, name);
-  if (Digest pinned, actual; !pinned_hash.empty() &&
-                             (!from_hex(pinned_hash, pinned) || !from_hex(hash, actual) || pinned != actual)) {
-    refuse(name, "the file is not the one that was pinned", "BLAKE2b " + std::string(pinned_hash), hash,
-           "restore the file, or examine the new one and pin its hash");
+  if (Digest pinned, actual;
+      !pinned_hash.empty() &&
+      (!from_hex(pinned_hash, pinned) || !from_hex(hash, actual) || pinned != actual)) {
+    refuse(name, "the file is not the one that was pinned", "BLAKE2b " + std::string(pinned_hash),
+           hash, "restore the file, or examine the new one and pin its hash");
   }
 
   for (const PluginListing& loaded : registry.listings()) {
-    if (loaded.hash == hash) return loaded;   // the same bytes under another path
+    if (loaded.hash == hash) return loaded;  // the same bytes under another path
   }
 
   const std::string through = "/proc/self/fd/" + std::to_string(file.number());
   void* library = ::dlopen(through.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!library) {
     const char* reason = ::dlerror();
-    refuse(name, "the system cannot load the plugin", "a library whose symbols are all found", reason ? reason : "no reason given");
+    refuse(name, "the system cannot load the plugin", "a library whose symbols are all found",
+           reason ? reason : "no reason given");
   }
-  file.keep();   // also when it is refused below: a library may not be unloadable
+  file.keep();  // also when it is refused below: a library may not be unloadable
   const PluginInfo& info = checked_info(library, name);
-  return registry.take({.name = info.name, .version = info.version, .file = name, .hash = hash}, info.register_plugin);
+  return registry.take({.name = info.name, .version = info.version, .file = name, .hash = hash},
+                       info.register_plugin);
 }
 
 }  // namespace collegium

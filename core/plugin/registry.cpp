@@ -14,8 +14,10 @@ namespace {
 constexpr std::string_view kAggregator = "aggregator";
 constexpr std::string_view kMechanism = "mechanism";
 
-bool is_name(std::string_view name) {   // lower-case words joined by underscores
-  if (name.empty() || name.size() > 64 || name.front() < 'a' || name.front() > 'z' || name.back() == '_') return false;
+bool is_name(std::string_view name) {  // lower-case words joined by underscores
+  if (name.empty() || name.size() > 64 || name.front() < 'a' || name.front() > 'z' ||
+      name.back() == '_')
+    return false;
   return name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == name.npos;
 }
 
@@ -29,17 +31,29 @@ auto guarded(const std::string& file, const std::string& doing, F&& call) {
   } catch (const std::bad_alloc&) {
     throw;
   } catch (const std::exception& error) {
-    throw PluginError({.what = doing + " failed", .where = file, .expected = "collegium::Error, if anything", .found = error.what()});
+    throw PluginError({.what = doing + " failed",
+                       .where = file,
+                       .expected = "collegium::Error, if anything",
+                       .found = error.what()});
   } catch (...) {
-    throw PluginError({.what = doing + " failed", .where = file, .expected = "collegium::Error, if anything", .found = "an exception that is not a std::exception"});
+    throw PluginError({.what = doing + " failed",
+                       .where = file,
+                       .expected = "collegium::Error, if anything",
+                       .found = "an exception that is not a std::exception"});
   }
 }
 
 template <class Factory>
-auto make(const Factory& factory, const std::string& file, std::string_view name, const Settings& settings) {
-  settings.contains("name");   // counts as known from here on
-  auto made = guarded(file, "making '" + std::string(name) + "'", [&] { return factory(settings); });
-  if (!made) throw PluginError({.what = "'" + std::string(name) + "' was not made", .where = file, .expected = "an object", .found = "a null pointer"});
+auto make(const Factory& factory, const std::string& file, std::string_view name,
+          const Settings& settings) {
+  settings.contains("name");  // counts as known from here on
+  auto made =
+      guarded(file, "making '" + std::string(name) + "'", [&] { return factory(settings); });
+  if (!made)
+    throw PluginError({.what = "'" + std::string(name) + "' was not made",
+                       .where = file,
+                       .expected = "an object",
+                       .found = "a null pointer"});
   settings.refuse_unknown();
   return made;
 }
@@ -52,11 +66,13 @@ class Registry::Collector final : public Registrar {
 
   void add_aggregator(std::string name, AggregatorFactory make) override {
     const bool callable = static_cast<bool>(make);
-    add(std::move(name), kAggregator, callable, {.aggregator = std::move(make), .mechanism = {}, .file = listing_.file});
+    add(std::move(name), kAggregator, callable,
+        {.aggregator = std::move(make), .mechanism = {}, .file = listing_.file});
   }
   void add_mechanism(std::string name, MechanismFactory make) override {
     const bool callable = static_cast<bool>(make);
-    add(std::move(name), kMechanism, callable, {.aggregator = {}, .mechanism = std::move(make), .file = listing_.file});
+    add(std::move(name), kMechanism, callable,
+        {.aggregator = {}, .mechanism = std::move(make), .file = listing_.file});
   }
 
   std::map<std::string, Entry, std::less<>> entries;
@@ -65,10 +81,11 @@ class Registry::Collector final : public Registrar {
  private:
   void add(std::string name, std::string_view kind, bool callable, Entry entry) {
     if (!is_name(name) || !callable) {
-      throw PluginError({.what = "an offered " + std::string(kind) + " cannot be registered",
-                         .where = listing_.file,
-                         .expected = callable ? "a name of lower-case words joined by underscores" : "a factory",
-                         .found = callable ? "'" + name.substr(0, 80) + "'" : "an empty function"});
+      throw PluginError(
+          {.what = "an offered " + std::string(kind) + " cannot be registered",
+           .where = listing_.file,
+           .expected = callable ? "a name of lower-case words joined by underscores" : "a factory",
+           .found = callable ? "'" + name.substr(0, 80) + "'" : "an empty function"});
     }
     if (!entries.emplace(name, std::move(entry)).second) {
       throw PluginError({.what = "'" + name + "' is offered twice", .where = listing_.file});
@@ -79,7 +96,10 @@ class Registry::Collector final : public Registrar {
   const PluginListing& listing_;
 };
 
-Registry::Registry() { take({.name = "collegium", .version = COLLEGIUM_VERSION, .file = "built in"}, &register_built_in_aggregators); }
+Registry::Registry() {
+  take({.name = "collegium", .version = COLLEGIUM_VERSION, .file = "built in"},
+       &register_built_in_aggregators);
+}
 
 PluginListing Registry::take(PluginListing listing, void (*fill)(Registrar&)) {
   const auto already = [&]() -> const PluginListing* {
@@ -93,7 +113,8 @@ PluginListing Registry::take(PluginListing listing, void (*fill)(Registrar&)) {
     if (const PluginListing* first = already()) return *first;
   }
   Collector collector(listing);
-  guarded(listing.file, "registering", [&] { fill(collector); });   // without the lock: it is the plugin's code
+  guarded(listing.file, "registering",
+          [&] { fill(collector); });  // without the lock: it is the plugin's code
   if (collector.offers.empty()) {
     throw PluginError({.what = "the plugin offers nothing",
                        .where = listing.file,
@@ -107,11 +128,13 @@ PluginListing Registry::take(PluginListing listing, void (*fill)(Registrar&)) {
   if (const PluginListing* first = already()) return *first;
   for (const auto& [name, entry] : collector.entries) {
     if (const auto taken = entries_.find(name); taken != entries_.end()) {
-      throw PluginError({.what = "the name '" + name + "' is already taken",
-                         .where = listing.file,
-                         .expected = "a name that is free",
-                         .found = "'" + name + "' from " + (taken->second.file == "built in" ? "Collegium itself" : taken->second.file),
-                         .remedy = "remove one of the two, or rename one and rebuild it"});
+      throw PluginError(
+          {.what = "the name '" + name + "' is already taken",
+           .where = listing.file,
+           .expected = "a name that is free",
+           .found = "'" + name + "' from " +
+                    (taken->second.file == "built in" ? "Collegium itself" : taken->second.file),
+           .remedy = "remove one of the two, or rename one and rebuild it"});
     }
   }
   entries_.merge(collector.entries);
@@ -119,27 +142,37 @@ PluginListing Registry::take(PluginListing listing, void (*fill)(Registrar&)) {
   return listing;
 }
 
-Registry::Entry Registry::find(std::string_view name, std::string_view kind, const Settings& settings) const {
+Registry::Entry Registry::find(std::string_view name, std::string_view kind,
+                               const Settings& settings) const {
   const std::vector<std::string> known = names(kind);
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(name);
-  if (found != entries_.end() && (kind == kAggregator ? bool(found->second.aggregator) : bool(found->second.mechanism))) {
+  if (found != entries_.end() &&
+      (kind == kAggregator ? bool(found->second.aggregator) : bool(found->second.mechanism))) {
     return found->second;
   }
-  const std::string other = found == entries_.end() ? "" : kind == kAggregator ? "a mechanism" : "an aggregator";
-  throw ConfigError({.what = "unknown " + std::string(kind) + " '" + std::string(name) + "'",
-                     .where = settings.where("name"),
-                     .expected = known.empty() ? "a loaded " + std::string(kind) + "; none is" : "one of " + join(known),
-                     .found = other.empty() ? std::string(name) : "'" + std::string(name) + "' is " + other,
-                     .remedy = did_you_mean(name, known, "name its plugin file in [plugins] paths, or put it into a folder of COLLEGIUM_PLUGIN_PATH")});
+  const std::string other = found == entries_.end() ? ""
+                            : kind == kAggregator   ? "a mechanism"
+                                                    : "an aggregator";
+  throw ConfigError(
+      {.what = "unknown " + std::string(kind) + " '" + std::string(name) + "'",
+       .where = settings.where("name"),
+       .expected =
+           known.empty() ? "a loaded " + std::string(kind) + "; none is" : "one of " + join(known),
+       .found = other.empty() ? std::string(name) : "'" + std::string(name) + "' is " + other,
+       .remedy = did_you_mean(name, known,
+                              "name its plugin file in [plugins] paths, or put it into a folder of "
+                              "COLLEGIUM_PLUGIN_PATH")});
 }
 
-std::unique_ptr<Aggregator> Registry::make_aggregator(std::string_view name, const Settings& settings) const {
+std::unique_ptr<Aggregator> Registry::make_aggregator(std::string_view name,
+                                                      const Settings& settings) const {
   const Entry entry = find(name, kAggregator, settings);
   return make(entry.aggregator, entry.file, name, settings);
 }
 
-std::unique_ptr<PrivacyMechanism> Registry::make_mechanism(std::string_view name, const Settings& settings) const {
+std::unique_ptr<PrivacyMechanism> Registry::make_mechanism(std::string_view name,
+                                                           const Settings& settings) const {
   const Entry entry = find(name, kMechanism, settings);
   return make(entry.mechanism, entry.file, name, settings);
 }
@@ -148,7 +181,8 @@ std::vector<std::string> Registry::names(std::string_view kind) const {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> result;
   for (const auto& [name, entry] : entries_) {
-    if (kind == kAggregator ? bool(entry.aggregator) : bool(entry.mechanism)) result.push_back(name);
+    if (kind == kAggregator ? bool(entry.aggregator) : bool(entry.mechanism))
+      result.push_back(name);
   }
   return result;
 }

@@ -17,16 +17,18 @@ class Finder {
  public:
   Finder(Registry& registry, const PluginSearch& search) : registry_(registry), search_(search) {}
 
-  void named(const std::string& path, const std::string& origin) {   // a file or a folder that somebody asked for
+  void named(const std::string& path,
+             const std::string& origin) {  // a file or a folder that somebody asked for
     std::error_code error;
     const fs::file_status status = fs::status(path, error);
     if (fs::is_directory(status)) {
       folder(path);
     } else if (!fs::exists(status)) {
-      throw PluginError({.what = "there is no such plugin file or folder",
-                         .where = path,
-                         .expected = "what " + origin + " names",
-                         .remedy = "check the path for spelling; relative paths start at the current folder"});
+      throw PluginError(
+          {.what = "there is no such plugin file or folder",
+           .where = path,
+           .expected = "what " + origin + " names",
+           .remedy = "check the path for spelling; relative paths start at the current folder"});
     } else {
       add(load_plugin(registry_, path, pin_of(path)));
     }
@@ -38,8 +40,9 @@ class Finder {
     for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
       if (at->path().extension() == ".so") files.push_back(at->path());
     }
-    if (error) throw PluginError({.what = "cannot read the folder: " + error.message(), .where = path});
-    std::sort(files.begin(), files.end());   // directory order differs from machine to machine
+    if (error)
+      throw PluginError({.what = "cannot read the folder: " + error.message(), .where = path});
+    std::sort(files.begin(), files.end());  // directory order differs from machine to machine
     for (const std::string& file : files) {
       try {
         add(load_plugin(registry_, file, pin_of(file)));
@@ -73,12 +76,15 @@ class Finder {
 
 std::vector<std::string> package_plugin_folders() {
   Dl_info here{};
-  if (::dladdr(reinterpret_cast<const void*>(&package_plugin_folders), &here) == 0 || !here.dli_fname) return {};
+  if (::dladdr(reinterpret_cast<const void*>(&package_plugin_folders), &here) == 0 ||
+      !here.dli_fname)
+    return {};
   std::error_code error;
   const fs::path library = fs::canonical(here.dli_fname, error);
   if (error) return {};
   std::vector<std::string> folders;
-  for (const fs::path& candidate : {library.parent_path() / "plugins", library.parent_path().parent_path() / "plugins"}) {
+  for (const fs::path& candidate :
+       {library.parent_path() / "plugins", library.parent_path().parent_path() / "plugins"}) {
     if (fs::is_directory(candidate, error)) folders.push_back(candidate);
   }
   return folders;

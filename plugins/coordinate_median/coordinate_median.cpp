@@ -1,6 +1,7 @@
-// The median of every coordinate over the sites (Yin et al. 2018, "Byzantine-robust distributed learning").
-// One site, however far off, moves no coordinate beyond its neighbours. Weights are ignored: a weight is a claim that a
-// dishonest site could inflate. There is no useful bound on what one site changes, so it allows no central privacy.
+// The median of every coordinate over the sites (Yin et al. 2018, "Byzantine-robust distributed
+// learning"). One site, however far off, moves no coordinate beyond its neighbours. Weights are
+// ignored: a weight is a claim that a dishonest site could inflate. There is no useful bound on
+// what one site changes, so it allows no central privacy.
 #include <algorithm>
 #include <bit>
 #include <cstddef>
@@ -18,13 +19,13 @@ namespace {
 
 using collegium::ConfigError;
 
-struct Comparator {   // rows low and high become their minimum and maximum
+struct Comparator {  // rows low and high become their minimum and maximum
   std::size_t low;
   std::size_t high;
 };
 
-// Batcher's merge exchange (Knuth, The Art of Computer Programming 5.2.2, Algorithm M) for `rows` rows, without the
-// comparators that no path leads from to the middle rows.
+// Batcher's merge exchange (Knuth, The Art of Computer Programming 5.2.2, Algorithm M) for `rows`
+// rows, without the comparators that no path leads from to the middle rows.
 std::vector<Comparator> median_network(std::size_t rows) {
   std::vector<Comparator> sort;
   const std::size_t top = rows < 2 ? 0 : std::bit_ceil(rows) / 2;
@@ -79,19 +80,23 @@ class CoordinateMedian final : public collegium::Aggregator {
 
   void merge(Aggregator& other) override {
     auto* partial = dynamic_cast<CoordinateMedian*>(&other);
-    if (!partial || partial == this) throw ConfigError({.what = "only another coordinate_median can be merged"});
-    for (const std::span<const float> values : std::exchange(partial->updates_, {})) accumulate({.values = values, .site = "merged"});
+    if (!partial || partial == this)
+      throw ConfigError({.what = "only another coordinate_median can be merged"});
+    for (const std::span<const float> values : std::exchange(partial->updates_, {}))
+      accumulate({.values = values, .site = "merged"});
   }
 
   void finish(std::span<float> delta) override {
     if (updates_.empty() || updates_.front().size() != delta.size()) {
-      throw ConfigError({.what = "the median has no update of the model's size",
-                         .expected = std::to_string(delta.size()) + " values",
-                         .found = updates_.empty() ? "no update" : std::to_string(updates_.front().size())});
+      throw ConfigError(
+          {.what = "the median has no update of the model's size",
+           .expected = std::to_string(delta.size()) + " values",
+           .found = updates_.empty() ? "no update" : std::to_string(updates_.front().size())});
     }
     const std::size_t rows = updates_.size();
     const std::vector<Comparator> network = median_network(rows);
-    // A block of all sites stays in the first-level cache while the network runs over it, all its columns at once.
+    // A block of all sites stays in the first-level cache while the network runs over it, all its
+    // columns at once.
     const std::size_t width = std::clamp<std::size_t>(kCacheFloats / rows / 16 * 16, 16, 1024);
     std::vector<float> block(rows * width);
     for (std::size_t start = 0; start < delta.size(); start += width) {
@@ -99,7 +104,8 @@ class CoordinateMedian final : public collegium::Aggregator {
       for (std::size_t row = 0; row < rows; ++row) {
         std::copy_n(updates_[row].data() + start, count, block.data() + row * width);
       }
-      for (const Comparator& each : network) exchange(&block[each.low * width], &block[each.high * width], width);
+      for (const Comparator& each : network)
+        exchange(&block[each.low * width], &block[each.high * width], width);
       const float* low = &block[(rows - 1) / 2 * width];
       const float* high = &block[rows / 2 * width];
       for (std::size_t i = 0; i < count; ++i) delta[start + i] = 0.5F * low[i] + 0.5F * high[i];
@@ -107,11 +113,13 @@ class CoordinateMedian final : public collegium::Aggregator {
   }
 
  private:
-  static constexpr std::size_t kCacheFloats = 6144;   // 24 KiB
+  static constexpr std::size_t kCacheFloats = 6144;  // 24 KiB
 
-  std::vector<std::span<const float>> updates_;   // alive until finish(), by the traits
+  std::vector<std::span<const float>> updates_;  // alive until finish(), by the traits
 };
 
 }  // namespace
 
-COLLEGIUM_PLUGIN(coordinate_median, "0.1.0") { registrar.aggregator<CoordinateMedian>("coordinate_median"); }
+COLLEGIUM_PLUGIN(coordinate_median, "0.1.0") {
+  registrar.aggregator<CoordinateMedian>("coordinate_median");
+}

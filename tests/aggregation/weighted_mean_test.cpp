@@ -37,7 +37,8 @@ std::vector<Contribution> random_contributions(int sites, std::size_t size, unsi
 
 Values mean_of(const std::vector<Contribution>& contributions, Settings settings = {}) {
   WeightedMean mean(settings);
-  for (const Contribution& each : contributions) mean.accumulate({.values = each.values, .weight = each.weight, .site = "a"});
+  for (const Contribution& each : contributions)
+    mean.accumulate({.values = each.values, .weight = each.weight, .site = "a"});
   Values delta(contributions.front().values.size());
   mean.finish(delta);
   return delta;
@@ -45,7 +46,8 @@ Values mean_of(const std::vector<Contribution>& contributions, Settings settings
 
 double largest_difference(const Values& a, const Values& b) {
   double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) largest = std::max(largest, std::abs(double(a[i]) - double(b[i])));
+  for (std::size_t i = 0; i < a.size(); ++i)
+    largest = std::max(largest, std::abs(double(a[i]) - double(b[i])));
   return largest;
 }
 
@@ -64,7 +66,8 @@ TEST(WeightedMean, StaysWithinItsStatedErrorForUpToAThousandSites) {
         absolute += static_cast<long double>(w) * std::abs(values[i]);
         weight += w;
       }
-      EXPECT_LE(std::abs(delta[i] - sum / weight), 0x1p-23L * absolute / weight) << sites << " sites, value " << i;
+      EXPECT_LE(std::abs(delta[i] - sum / weight), 0x1p-23L * absolute / weight)
+          << sites << " sites, value " << i;
     }
   }
 }
@@ -100,7 +103,8 @@ TEST(WeightedMean, GivesBackTheOnlyUpdateBitForBit) {
   for (const double weight : {1.0, 3.0, 154.0, 0.1}) {
     const Values back = mean_of({{values, weight}});
     for (std::size_t i = 0; i < values.size(); ++i) {
-      ASSERT_EQ(std::bit_cast<std::uint32_t>(back[i]), std::bit_cast<std::uint32_t>(values[i])) << values[i] << " " << weight;
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(back[i]), std::bit_cast<std::uint32_t>(values[i]))
+          << values[i] << " " << weight;
     }
   }
 }
@@ -110,11 +114,13 @@ TEST(WeightedMean, MergesPartialResultsIntoTheSameMean) {
   const Values whole = mean_of(contributions);
   WeightedMean left(Settings{}), right(Settings{}), empty(Settings{});
   for (std::size_t k = 0; k < contributions.size(); ++k) {
-    (k % 2 ? left : right).accumulate({.values = contributions[k].values, .weight = contributions[k].weight, .site = "a"});
+    (k % 2 ? left : right)
+        .accumulate(
+            {.values = contributions[k].values, .weight = contributions[k].weight, .site = "a"});
   }
   empty.merge(left);
   empty.merge(right);
-  empty.merge(left);   // was emptied: adds nothing
+  empty.merge(left);  // was emptied: adds nothing
   Values delta(1000);
   empty.finish(delta);
   EXPECT_LE(largest_difference(delta, whole), 1e-6 * 1e-3);
@@ -130,9 +136,11 @@ TEST(WeightedMean, RefusesWeightsThatAreNotPositiveAndFinite) {
   const Values values(3, 1.0F);
   for (const double weight : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()}) {
     WeightedMean mean(Settings{});
-    EXPECT_THROW(mean.accumulate({.values = values, .weight = weight, .site = "a"}), ConfigError) << weight;
+    EXPECT_THROW(mean.accumulate({.values = values, .weight = weight, .site = "a"}), ConfigError)
+        << weight;
   }
-  for (const char* denominator : {"denominator = 0", "denominator = -1.0", "denominator = nan", "denominator = inf"}) {
+  for (const char* denominator :
+       {"denominator = 0", "denominator = -1.0", "denominator = nan", "denominator = inf"}) {
     EXPECT_THROW(WeightedMean(Settings::parse(denominator, "f.toml")), ConfigError);
   }
 }
@@ -158,7 +166,8 @@ TEST(WeightedMean, RefusesASumBeyondFloat32InsteadOfReturningInfinity) {
   EXPECT_THROW(mean_of({{{3e38F, 0, 0, 0, 0}, 1}, {{3e38F, 0, 0, 0, 0}, 2}}), ConfigError);
 }
 
-// The largest change found over random rounds of updates with norm exactly `clip`, one of them opposed to the others.
+// The largest change found over random rounds of updates with norm exactly `clip`, one of them
+// opposed to the others.
 TEST(WeightedMean, NeverMovesFurtherThanItsSensitivityWhenASiteIsRemoved) {
   constexpr double kClip = 0.5;
   std::mt19937 random(6);
@@ -167,12 +176,14 @@ TEST(WeightedMean, NeverMovesFurtherThanItsSensitivityWhenASiteIsRemoved) {
     if (constant) settings.set("denominator", 100.0);
     double closest = 0;
     for (int trial = 0; trial < 300; ++trial) {
-      auto contributions = random_contributions(2 + static_cast<int>(random() % 5), 3, static_cast<unsigned>(random()));
+      auto contributions = random_contributions(2 + static_cast<int>(random() % 5), 3,
+                                                static_cast<unsigned>(random()));
       for (auto& each : contributions) {
         if (trial % 2) each.values = {1, 0, 0};
         double norm = 0;
         for (const float value : each.values) norm += double(value) * value;
-        for (float& value : each.values) value = static_cast<float>(value * kClip / std::sqrt(norm));
+        for (float& value : each.values)
+          value = static_cast<float>(value * kClip / std::sqrt(norm));
       }
       if (trial % 2) contributions.back().values[0] *= -1;
       std::vector<double> weights;
@@ -186,7 +197,7 @@ TEST(WeightedMean, NeverMovesFurtherThanItsSensitivityWhenASiteIsRemoved) {
       EXPECT_LE(std::sqrt(change), bound * (1 + 1e-6));
       closest = std::max(closest, std::sqrt(change) / bound);
     }
-    EXPECT_GT(closest, 0.9);   // the bound is reached, not merely safe
+    EXPECT_GT(closest, 0.9);  // the bound is reached, not merely safe
   }
 }
 

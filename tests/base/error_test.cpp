@@ -18,7 +18,9 @@ TEST(Error, SaysWhereWhatExpectedFoundAndRemedyInThatOrder) {
                "  remedy:   did you mean 'lr'?");
 }
 
-TEST(Error, LeavesOutWhatIsNotKnown) { EXPECT_STREQ(Error({.what = "disk full"}).what(), "disk full"); }
+TEST(Error, LeavesOutWhatIsNotKnown) {
+  EXPECT_STREQ(Error({.what = "disk full"}).what(), "disk full");
+}
 
 }  // namespace
 }  // namespace collegium

@@ -29,17 +29,21 @@ Problem refusal(std::string_view toml) {
 
 TEST(HostileSettings, NestsToThirtyTwoAndNoFurther) {
   EXPECT_NO_THROW(Settings::parse("a = " + repeat("[", 32) + repeat("]", 32), "body"));
-  EXPECT_THAT(refusal("a = " + repeat("[", 33) + repeat("]", 33)).what, HasSubstr("nested too deeply"));
+  EXPECT_THAT(refusal("a = " + repeat("[", 33) + repeat("]", 33)).what,
+              HasSubstr("nested too deeply"));
   EXPECT_NO_THROW(Settings::parse(repeat("a.", 32) + "a = 1", "body"));
   EXPECT_THAT(refusal(repeat("a.", 33) + "a = 1").what, HasSubstr("nested too deeply"));
-  EXPECT_THAT(refusal("[" + repeat("a.", 16) + "a]\n" + repeat("b.", 16) + "b = 1").what, HasSubstr("nested too deeply"));
-  EXPECT_THAT(refusal("a = " + repeat("{a=[", 17) + repeat("]}", 17)).what, HasSubstr("nested too deeply"));
+  EXPECT_THAT(refusal("[" + repeat("a.", 16) + "a]\n" + repeat("b.", 16) + "b = 1").what,
+              HasSubstr("nested too deeply"));
+  EXPECT_THAT(refusal("a = " + repeat("{a=[", 17) + repeat("]}", 17)).what,
+              HasSubstr("nested too deeply"));
 }
 
 TEST(HostileSettings, SurvivesNestingThatWouldOverflowTheStack) {
   for (const char* piece : {"[", "{a=", "[[", "a.", "\"a\".", "'a'.", "{a.", "[{a="}) {
     for (const char* start : {"", "a = ", "[", "[["}) {
-      EXPECT_THROW(Settings::parse(start + repeat(piece, 200000), "body"), ConfigError) << start << piece;
+      EXPECT_THROW(Settings::parse(start + repeat(piece, 200000), "body"), ConfigError)
+          << start << piece;
     }
   }
 }
@@ -50,10 +54,13 @@ TEST(HostileSettings, SaysWhereTheNestingIs) {
 
 TEST(HostileSettings, CountsNoBracketsInsideTextsAndComments) {
   const std::string brackets = repeat("[{.", 100);
-  EXPECT_NO_THROW(Settings::parse("# " + brackets + "\na = \"" + brackets + "\\\"" + brackets + "\"", "body"));
+  EXPECT_NO_THROW(
+      Settings::parse("# " + brackets + "\na = \"" + brackets + "\\\"" + brackets + "\"", "body"));
   EXPECT_NO_THROW(Settings::parse("a = '" + brackets + "\\'\nb = 'c'", "body"));
-  EXPECT_NO_THROW(Settings::parse("a = \"\"\"" + brackets + "\"\"\n" + brackets + "\"\"\"\"\"\nb = 1", "body"));
-  EXPECT_NO_THROW(Settings::parse("a = '''" + brackets + "''\n" + brackets + "'''''\nb = 1", "body"));
+  EXPECT_NO_THROW(
+      Settings::parse("a = \"\"\"" + brackets + "\"\"\n" + brackets + "\"\"\"\"\"\nb = 1", "body"));
+  EXPECT_NO_THROW(
+      Settings::parse("a = '''" + brackets + "''\n" + brackets + "'''''\nb = 1", "body"));
   EXPECT_NO_THROW(Settings::parse("\"" + brackets + "\" = 1", "body"));
 }
 
@@ -72,8 +79,8 @@ TEST(HostileSettings, RefusesNumbersThatDoNotFit) {
 
 TEST(HostileSettings, RefusesWhatIsNotUtf8) {
   EXPECT_NE(refusal("a = \"\xff\"").what, "nothing was refused");
-  EXPECT_NE(refusal("a = \"\xed\xa0\x80\"").what, "nothing was refused");   // a surrogate
-  EXPECT_NE(refusal("a = \"\xc0\x80\"").what, "nothing was refused");       // an overlong zero
+  EXPECT_NE(refusal("a = \"\xed\xa0\x80\"").what, "nothing was refused");  // a surrogate
+  EXPECT_NE(refusal("a = \"\xc0\x80\"").what, "nothing was refused");      // an overlong zero
   EXPECT_NE(refusal("a = \"cut \xe2\x82").what, "nothing was refused");
   EXPECT_NE(refusal(std::string_view("a = \"\0\"", 7)).what, "nothing was refused");
 }
@@ -81,7 +88,8 @@ TEST(HostileSettings, RefusesWhatIsNotUtf8) {
 TEST(HostileSettings, EndsForEveryTruncationAndMutationOfABody) {
   const std::string body =
       "round = 3\nseed = \"12\"\nlist = [1, 2.5e-3, \"x\"]\nwhen = 1979-05-27T07:32:00.999-07:00\n"
-      "text = \"\"\"a\n\\u00e9\"\"\"\n[model]\ndigest = 'ab'\nsize = 0x1F\n[[m]]\nv = {a = 1, b.c = inf}\n";
+      "text = \"\"\"a\n\\u00e9\"\"\"\n[model]\ndigest = 'ab'\nsize = 0x1F\n[[m]]\nv = {a = 1, b.c "
+      "= inf}\n";
   ASSERT_NO_THROW(Settings::parse(body, "body"));
   const auto attempt = [](const std::string& text) {
     try {
@@ -99,10 +107,18 @@ TEST(HostileSettings, EndsForEveryTruncationAndMutationOfABody) {
     for (auto left = 1 + random() % 4; left > 0; --left) {
       const std::size_t at = random() % text.size();
       switch (random() % 4) {
-        case 0: text[at] = static_cast<char>(random()); break;
-        case 1: text[at] = favourites[random() % favourites.size()]; break;
-        case 2: text.insert(at, 1, favourites[random() % favourites.size()]); break;
-        default: text.erase(at, 1 + random() % 5); break;
+        case 0:
+          text[at] = static_cast<char>(random());
+          break;
+        case 1:
+          text[at] = favourites[random() % favourites.size()];
+          break;
+        case 2:
+          text.insert(at, 1, favourites[random() % favourites.size()]);
+          break;
+        default:
+          text.erase(at, 1 + random() % 5);
+          break;
       }
     }
     attempt(text);

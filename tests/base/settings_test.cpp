@@ -75,7 +75,8 @@ TEST(Settings, TakesFallbacksForMissingKeysOnly) {
 }
 
 TEST(Settings, NamesTheNearestKeyOfAMisspeltOneAndItsPosition) {
-  const Settings settings = Settings::parse("[training]\nlr = 1.0\nbatch_sise = 2\n", "federation.toml");
+  const Settings settings =
+      Settings::parse("[training]\nlr = 1.0\nbatch_sise = 2\n", "federation.toml");
   const Settings training = settings.table("training");
   training.number("lr");
   training.integer("batch_size", 1);
@@ -122,7 +123,8 @@ TEST(Settings, SaysWhereWhatWasExpectedAndWhatWasFound) {
 }
 
 TEST(Settings, NamesAMissingKeyAndAProbableMisspellingOfIt) {
-  const Problem problem = refused([] { Settings::parse("roundz = 3\n", "f.toml").integer("rounds"); });
+  const Problem problem =
+      refused([] { Settings::parse("roundz = 3\n", "f.toml").integer("rounds"); });
   EXPECT_EQ(problem.what, "'rounds' is missing");
   EXPECT_EQ(problem.remedy, "is 'roundz' a misspelling of 'rounds'?");
 }
@@ -131,9 +133,12 @@ TEST(Settings, HoldsNumbersToTheirRange) {
   const Settings settings = Settings::parse("a = 5\nb = 0.5\nc = inf\nd = nan\n", "f.toml");
   EXPECT_EQ(settings.integer_in("a", 1, 1, 5), 5);
   EXPECT_EQ(settings.integer_in("missing", 9, 1, 5), 9);
-  EXPECT_EQ(refused([&] { settings.integer_in("a", 1, 1, 4); }).expected, "an integer between 1 and 4");
-  EXPECT_EQ(refused([&] { settings.number_in("b", 1, 0.6, 1); }).expected, "a number between 0.6 and 1.0");
-  EXPECT_EQ(settings.number_in("c", 1, 0, std::numeric_limits<double>::infinity()), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(refused([&] { settings.integer_in("a", 1, 1, 4); }).expected,
+            "an integer between 1 and 4");
+  EXPECT_EQ(refused([&] { settings.number_in("b", 1, 0.6, 1); }).expected,
+            "a number between 0.6 and 1.0");
+  EXPECT_EQ(settings.number_in("c", 1, 0, std::numeric_limits<double>::infinity()),
+            std::numeric_limits<double>::infinity());
   EXPECT_THROW(settings.number_in("c", 1, 0, 10), ConfigError);
   EXPECT_THROW(settings.number_in("d", 1, 0, 10), ConfigError);
   EXPECT_THROW(settings.number("c"), ConfigError);
@@ -171,7 +176,8 @@ TEST(Settings, NamesKeysOfBuiltTablesByTheirPath) {
   training.set("loss", loss);
   Settings settings;
   settings.set("training", training);
-  EXPECT_EQ(refused([&] { settings.table("training").table("loss").text("name"); }).where, "training.loss.name");
+  EXPECT_EQ(refused([&] { settings.table("training").table("loss").text("name"); }).where,
+            "training.loss.name");
 }
 
 TEST(Settings, PrintsEqualTablesAsEqualBytes) {
@@ -201,7 +207,9 @@ TEST(Settings, ReadsBackAFileItPrinted) {
 
 TEST(Settings, RoundTripsEveryDoubleBitForBit) {
   std::mt19937_64 random(1);
-  std::vector<double> values{0.0, -0.0, 1.0, 0.1, 5e-324, -5e-324, 2.2250738585072009e-308, 1.7976931348623157e308, 1e22, 1e23, 100000.0};
+  std::vector<double> values{
+      0.0,  -0.0, 1.0,     0.1, 5e-324, -5e-324, 2.2250738585072009e-308, 1.7976931348623157e308,
+      1e22, 1e23, 100000.0};
   for (int i = 0; i < 20000; ++i) {
     double value;
     const std::uint64_t bits = random();
@@ -230,7 +238,7 @@ TEST(Settings, RoundTripsIntegersAndOddDoubles) {
   EXPECT_EQ(back.to_toml(), text);
 }
 
-std::string random_text(std::mt19937_64& random) {   // any code points that UTF-8 can carry
+std::string random_text(std::mt19937_64& random) {  // any code points that UTF-8 can carry
   std::string text;
   for (auto left = random() % 12; left > 0; --left) {
     const std::uint32_t ranges[] = {0x80, 0x20, 0x800, 0xd800, 0x110000};
@@ -241,7 +249,8 @@ std::string random_text(std::mt19937_64& random) {   // any code points that UTF
     } else if (point < 0x800) {
       text += {static_cast<char>(0xc0 | point >> 6), static_cast<char>(0x80 | (point & 63))};
     } else if (point < 0x10000) {
-      text += {static_cast<char>(0xe0 | point >> 12), static_cast<char>(0x80 | (point >> 6 & 63)), static_cast<char>(0x80 | (point & 63))};
+      text += {static_cast<char>(0xe0 | point >> 12), static_cast<char>(0x80 | (point >> 6 & 63)),
+               static_cast<char>(0x80 | (point & 63))};
     } else {
       text += {static_cast<char>(0xf0 | point >> 18), static_cast<char>(0x80 | (point >> 12 & 63)),
                static_cast<char>(0x80 | (point >> 6 & 63)), static_cast<char>(0x80 | (point & 63))};
@@ -255,12 +264,23 @@ Settings random_table(std::mt19937_64& random, int depth) {
   for (auto left = random() % 5; left > 0; --left) {
     const std::string key = random_text(random);
     switch (random() % (depth > 3 ? 5 : 6)) {
-      case 0: table.set(key, random_text(random)); break;
-      case 1: table.set(key, static_cast<std::int64_t>(random())); break;
-      case 2: table.set(key, static_cast<double>(random()) * 1e-9); break;
-      case 3: table.set(key, std::vector<std::string>{random_text(random), random_text(random)}); break;
-      case 4: table.set(key, random() % 2 == 0); break;
-      default: table.set(key, random_table(random, depth + 1));
+      case 0:
+        table.set(key, random_text(random));
+        break;
+      case 1:
+        table.set(key, static_cast<std::int64_t>(random()));
+        break;
+      case 2:
+        table.set(key, static_cast<double>(random()) * 1e-9);
+        break;
+      case 3:
+        table.set(key, std::vector<std::string>{random_text(random), random_text(random)});
+        break;
+      case 4:
+        table.set(key, random() % 2 == 0);
+        break;
+      default:
+        table.set(key, random_table(random, depth + 1));
     }
   }
   return table;
@@ -278,7 +298,9 @@ TEST(Settings, ReplacesBytesThatAreNotUtf8InWhatAProgramSets) {
   Settings settings;
   settings.set("a", std::string("ok \xc3\xa9 bad \xff\xc0\x80 \xed\xa0\x80 cut \xe2\x82"));
   const std::string back = Settings::parse(settings.to_toml(), "t").text("a");
-  EXPECT_EQ(back, "ok \xc3\xa9 bad \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd cut \xef\xbf\xbd\xef\xbf\xbd");
+  EXPECT_EQ(back,
+            "ok \xc3\xa9 bad \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd "
+            "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd cut \xef\xbf\xbd\xef\xbf\xbd");
 }
 
 TEST(Settings, KeepsDatesThatNobodyReads) {

@@ -36,8 +36,12 @@ class Folder {
   std::filesystem::path path_;
 };
 
-inline std::string fixture(const std::string& name) { return std::string(COLLEGIUM_FIXTURES) + "/" + name + ".so"; }
-inline std::string plugin(const std::string& name) { return std::string(COLLEGIUM_PLUGIN_FOLDER) + "/" + name + ".so"; }
+inline std::string fixture(const std::string& name) {
+  return std::string(COLLEGIUM_FIXTURES) + "/" + name + ".so";
+}
+inline std::string plugin(const std::string& name) {
+  return std::string(COLLEGIUM_PLUGIN_FOLDER) + "/" + name + ".so";
+}
 
 inline std::string bytes_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

@@ -40,7 +40,8 @@ TEST(Loader, LoadsAPluginAndSaysWhatItOffers) {
   EXPECT_EQ(listing.refused_reason, "");
 }
 
-// The system's loader knows libraries by name, and ours is the number of a descriptor: it must not be used twice.
+// The system's loader knows libraries by name, and ours is the number of a descriptor: it must not
+// be used twice.
 TEST(Loader, TellsLibrariesApartThatAreLoadedOneAfterTheOther) {
   Registry registry;
   load_plugin(registry, fixture("good"));
@@ -70,7 +71,8 @@ TEST(Loader, SaysWhatAPluginBuiltForSomethingElseWasBuiltFor) {
 
 TEST(Loader, RefusesIncompleteInformation) {
   EXPECT_THAT(refusal(fixture("no_symbol")).expected, HasSubstr("collegium_plugin_info"));
-  for (const char* broken : {"no_toolchain", "no_name", "no_version", "no_register", "no_info", "info_throws"}) {
+  for (const char* broken :
+       {"no_toolchain", "no_name", "no_version", "no_register", "no_info", "info_throws"}) {
     const Problem problem = refusal(fixture(broken));
     EXPECT_THAT(problem.where, HasSubstr(broken));
     EXPECT_NE(problem.expected, "");
@@ -79,9 +81,11 @@ TEST(Loader, RefusesIncompleteInformation) {
 
 TEST(Loader, RefusesWhatIsNoLibrary) {
   const Folder folder;
-  EXPECT_THAT(refusal(folder.write("text.so", "#include <vector>\n")).what, HasSubstr("not a shared library"));
+  EXPECT_THAT(refusal(folder.write("text.so", "#include <vector>\n")).what,
+              HasSubstr("not a shared library"));
   EXPECT_THAT(refusal(folder.write("empty.so", "")).what, HasSubstr("not a shared library"));
-  EXPECT_THAT(refusal(folder.file("none.so")).what, AllOf(HasSubstr("cannot open"), HasSubstr("No such file")));
+  EXPECT_THAT(refusal(folder.file("none.so")).what,
+              AllOf(HasSubstr("cannot open"), HasSubstr("No such file")));
   EXPECT_THAT(refusal(folder.path()).what, HasSubstr("not a plugin file"));
   EXPECT_THAT(refusal("/dev/null").what, HasSubstr("not a plugin file"));
 }
@@ -89,10 +93,10 @@ TEST(Loader, RefusesWhatIsNoLibrary) {
 TEST(Loader, RefusesAProgramAndAnotherProcessorsLibrary) {
   const Folder folder;
   std::string bytes = bytes_of(fixture("good"));
-  bytes[16] = 2;   // e_type: executable
+  bytes[16] = 2;  // e_type: executable
   EXPECT_THAT(refusal(folder.write("program.so", bytes)).found, "ELF type 2");
   bytes[16] = 3;
-  bytes[18] = 8;   // e_machine: MIPS
+  bytes[18] = 8;  // e_machine: MIPS
   EXPECT_THAT(refusal(folder.write("mips.so", bytes)).what, HasSubstr("another processor"));
 }
 
@@ -121,7 +125,8 @@ TEST(Loader, HoldsPluginsAndTheCoreToOneTypeOfError) {
   load_plugin(registry, fixture("good"));
   Settings settings;
   settings.set("factor", -1.0);
-  EXPECT_THROW(registry.make_aggregator("first", settings), ConfigError);   // thrown inside the library
+  EXPECT_THROW(registry.make_aggregator("first", settings),
+               ConfigError);  // thrown inside the library
 }
 
 }  // namespace

@@ -23,17 +23,22 @@ class Percentile : public testing::Test {
   std::unique_ptr<PrivacyMechanism> make(const std::string& toml) const {
     return registry.make_mechanism("percentile", Settings::parse(toml, "f.toml"));
   }
-  Values apply(const std::string& toml, Values values, std::int64_t steps, const Layout* layout = nullptr) const {
+  Values apply(const std::string& toml, Values values, std::int64_t steps,
+               const Layout* layout = nullptr) const {
     const auto stream = NoiseSource::system().stream(NoisePurpose::mechanism, 1);
-    make(toml)->apply(values, {.run = "r", .round = 1, .site = "a", .local_steps = steps, .layout = layout}, *stream);
+    make(toml)->apply(values,
+                      {.run = "r", .round = 1, .site = "a", .local_steps = steps, .layout = layout},
+                      *stream);
     return values;
   }
   Registry registry;
 };
 
 TEST_F(Percentile, SharesTheLargestFractionAndCutsItToGammaPerStep) {
-  EXPECT_THAT(apply("share_fraction = 0.4\ngamma = 1.5", {1, -8, 2, -4, 0.5F}, 2), ElementsAre(0, -3, 0, -3, 0));
-  EXPECT_THAT(apply("share_fraction = 0.4\ngamma = 10", {1, -8, 2, -4, 0.5F}, 2), ElementsAre(0, -8, 0, -4, 0));
+  EXPECT_THAT(apply("share_fraction = 0.4\ngamma = 1.5", {1, -8, 2, -4, 0.5F}, 2),
+              ElementsAre(0, -3, 0, -3, 0));
+  EXPECT_THAT(apply("share_fraction = 0.4\ngamma = 10", {1, -8, 2, -4, 0.5F}, 2),
+              ElementsAre(0, -8, 0, -4, 0));
 }
 
 TEST_F(Percentile, SharesEverythingOrNothingAtTheEnds) {
@@ -67,8 +72,9 @@ TEST_F(Percentile, CountsOnlyValuesThatCanMove) {
   Layout layout;
   layout.add("frozen", {6}, false);
   layout.add("trained", {4}, true);
-  EXPECT_THAT(apply("share_fraction = 0.5\ngamma = 100", {0, 0, 0, 0, 0, 0, 4, 3, 2, 1}, 1, &layout),
-              ElementsAre(0, 0, 0, 0, 0, 0, 4, 3, 0, 0));
+  EXPECT_THAT(
+      apply("share_fraction = 0.5\ngamma = 100", {0, 0, 0, 0, 0, 0, 4, 3, 2, 1}, 1, &layout),
+      ElementsAre(0, 0, 0, 0, 0, 0, 4, 3, 0, 0));
 }
 
 TEST_F(Percentile, SaysPlainlyThatItCarriesNoGuarantee) {
@@ -79,7 +85,8 @@ TEST_F(Percentile, SaysPlainlyThatItCarriesNoGuarantee) {
 }
 
 TEST_F(Percentile, RefusesSettingsOutsideTheirRange) {
-  for (const char* toml : {"share_fraction = 1.1", "share_fraction = -0.1", "gamma = 0", "gamma = -1.0", "gama = 1.0"}) {
+  for (const char* toml : {"share_fraction = 1.1", "share_fraction = -0.1", "gamma = 0",
+                           "gamma = -1.0", "gama = 1.0"}) {
     EXPECT_THROW(make(toml), ConfigError) << toml;
   }
 }

@@ -25,7 +25,9 @@ TEST(Registry, HoldsTheBuiltIns) {
 TEST(Registry, NamesTheNearestOfTheKnownOnes) {
   const Registry registry;
   try {
-    registry.make_aggregator("weihgted_mean", Settings::parse("[aggregator]\nname = \"weihgted_mean\"\n", "f.toml").table("aggregator"));
+    registry.make_aggregator(
+        "weihgted_mean",
+        Settings::parse("[aggregator]\nname = \"weihgted_mean\"\n", "f.toml").table("aggregator"));
     FAIL();
   } catch (const ConfigError& error) {
     EXPECT_EQ(error.problem().where, "f.toml:2:1");
@@ -46,8 +48,10 @@ TEST(Registry, TellsAggregatorsFromMechanisms) {
 
 TEST(Registry, RefusesSettingsThatTheObjectDidNotRead) {
   const Registry registry;
-  EXPECT_NO_THROW(registry.make_aggregator("weighted_mean", Settings::parse("name = \"weighted_mean\"\n", "f")));
-  EXPECT_THROW(registry.make_aggregator("weighted_mean", Settings::parse("denominater = 1\n", "f")), ConfigError);
+  EXPECT_NO_THROW(registry.make_aggregator("weighted_mean",
+                                           Settings::parse("name = \"weighted_mean\"\n", "f")));
+  EXPECT_THROW(registry.make_aggregator("weighted_mean", Settings::parse("denominater = 1\n", "f")),
+               ConfigError);
 }
 
 TEST(Registry, PassesOnErrorsOfAPluginAndNamesItsFileForAnythingElseItThrows) {
@@ -90,7 +94,8 @@ TEST(Registry, RefusesASecondPluginOfOneNameAndNamesBothFiles) {
 
 TEST(Registry, TakesNothingFromAPluginWhoseRegistrationFails) {
   Registry registry;
-  for (const char* broken : {"register_throws", "register_throws_oddly", "offers_twice", "bad_name", "offers_nothing"}) {
+  for (const char* broken :
+       {"register_throws", "register_throws_oddly", "offers_twice", "bad_name", "offers_nothing"}) {
     EXPECT_THROW(load_plugin(registry, fixture(broken)), PluginError) << broken;
   }
   EXPECT_THAT(registry.aggregators(), ElementsAre("weighted_mean"));

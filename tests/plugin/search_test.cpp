@@ -20,7 +20,8 @@ class Search : public testing::Test {
   void SetUp() override { ::unsetenv("COLLEGIUM_PLUGIN_PATH"); }
   void TearDown() override { ::unsetenv("COLLEGIUM_PLUGIN_PATH"); }
   std::vector<PluginListing> search(std::vector<std::string> paths) {
-    return load_plugins(registry, {.paths = std::move(paths), .pins = pins, .environment = true, .package = false});
+    return load_plugins(
+        registry, {.paths = std::move(paths), .pins = pins, .environment = true, .package = false});
   }
   Registry registry;
   std::map<std::string, std::string> pins;
@@ -54,7 +55,8 @@ TEST_F(Search, ListsWhatAFolderHoldsWithTheReasonsOfTheRefused) {
 TEST_F(Search, ReadsFilesAndFoldersFromTheEnvironment) {
   const Folder folder;
   folder.write("good.so", bytes_of(fixture("good")));
-  ::setenv("COLLEGIUM_PLUGIN_PATH", (":" + folder.path() + "::" + fixture("second") + ":").c_str(), 1);
+  ::setenv("COLLEGIUM_PLUGIN_PATH", (":" + folder.path() + "::" + fixture("second") + ":").c_str(),
+           1);
   EXPECT_EQ(search({}).size(), 2u);
   EXPECT_THAT(registry.aggregators(), ElementsAre("first", "second", "weighted_mean"));
   ::setenv("COLLEGIUM_PLUGIN_PATH", "/nonexistent/folder", 1);
@@ -78,7 +80,8 @@ TEST_F(Search, HoldsFilesToTheirPins) {
 }
 
 TEST_F(Search, FindsThePackagesOwnFolderBesideTheCoreLibrary) {
-  EXPECT_THAT(package_plugin_folders(), Contains(std::filesystem::canonical(COLLEGIUM_PLUGIN_FOLDER).string()));
+  EXPECT_THAT(package_plugin_folders(),
+              Contains(std::filesystem::canonical(COLLEGIUM_PLUGIN_FOLDER).string()));
   load_plugins(registry, {.paths = {}, .pins = {}, .environment = false, .package = true});
   EXPECT_THAT(registry.aggregators(), Contains("coordinate_median"));
   EXPECT_THAT(registry.mechanisms(), ElementsAre("percentile", "sparse_vector"));
