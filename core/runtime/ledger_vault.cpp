@@ -14,8 +14,12 @@ namespace {
 // A charge each for what a round releases; the first that is made carries the stored bytes.
 constexpr std::array<const char*, 2> kPurposes = {"train", "mechanism"};
 
-ChargeKey key_of(const std::string& run, std::uint64_t round, const char* purpose, std::uint64_t attempt) {
-  return {.run = run, .round = round, .purpose = purpose, .attempt = static_cast<std::int64_t>(attempt)};
+ChargeKey key_of(const std::string& run, std::uint64_t round, const char* purpose,
+                 std::uint64_t attempt) {
+  return {.run = run,
+          .round = round,
+          .purpose = purpose,
+          .attempt = static_cast<std::int64_t>(attempt)};
 }
 
 RunId run_id_of(const std::string& hex) {
@@ -27,9 +31,13 @@ RunId run_id_of(const std::string& hex) {
 
 }  // namespace
 
-LedgerVault::LedgerVault(const std::filesystem::path& folder, std::string dataset, std::optional<BudgetConfig> budget,
-                         std::int64_t n_public)
-    : ledger_(folder), outbox_(folder / "outbox"), dataset_(std::move(dataset)), budget_(std::move(budget)), n_public_(n_public) {}
+LedgerVault::LedgerVault(const std::filesystem::path& folder, std::string dataset,
+                         std::optional<BudgetConfig> budget, std::int64_t n_public)
+    : ledger_(folder),
+      outbox_(folder / "outbox"),
+      dataset_(std::move(dataset)),
+      budget_(std::move(budget)),
+      n_public_(n_public) {}
 
 void LedgerVault::begin(const at_site::Prepare& run) {
   if (run.privacy.keys().empty() && run.mechanism.keys().empty()) return;
@@ -47,26 +55,42 @@ void LedgerVault::begin(const at_site::Prepare& run) {
   schedule.set("privacy", run.privacy);
   schedule.set("mechanism", run.mechanism);
   const std::string text = schedule.to_toml();
-  ledger_.add_run({.id = run.run, .dataset = dataset_, .config_hash = to_hex(hash_text(text)), .schedule = text});
+  ledger_.add_run({.id = run.run,
+                   .dataset = dataset_,
+                   .config_hash = to_hex(hash_text(text)),
+                   .schedule = text});
 }
 
-SiteWork::Spent LedgerVault::reserve(const TrainTask& task, std::uint64_t attempt, const PrivacyEvent& training,
-                                     const PrivacyEvent& mechanism) {
+SiteWork::Spent LedgerVault::reserve(const TrainTask& task, std::uint64_t attempt,
+                                     const PrivacyEvent& training, const PrivacyEvent& mechanism) {
   SiteWork::Spent spent{.epsilon = ledger_.spent(dataset_)};
   if (const auto dataset = ledger_.dataset(dataset_)) spent.delta = dataset->delta;
   const std::array<const PrivacyEvent*, 2> events = {&training, &mechanism};
   for (std::size_t i = 0; i < events.size(); ++i)
-    if (events[i]->kind != PrivacyEvent::Kind::none)
-      spent.epsilon = ledger_.reserve(key_of(task.run, task.round, kPurposes[i], attempt), *events[i]).epsilon_after;
+    if (events[i]->kind != PrivacyEvent::Kind::none) {
+      const Charge charge =
+          ledger_.reserve(key_of(task.run, task.round, kPurposes[i], attempt), *events[i]);
+      if (charge.state != ChargeState::reserved)
+        throw SystemError(
+            {.what = "round " + std::to_string(task.round) + " was paid for and released before",
+             .where = "data set " + dataset_,
+             .expected = "its stored result in the outbox, to be sent again",
+             .remedy =
+                 "a second draw under one charge would reveal differences: put back the outbox"});
+      spent.epsilon = charge.epsilon_after;
+    }
   return spent;
 }
 
 void LedgerVault::persist(const StoredResult& result, bool charged) {
   const std::string run = run_text(result.run);
-  const Digest hash = outbox_.persist(run, result.round, result.body.to_toml(), result.update->bytes.view);
+  const Digest hash =
+      outbox_.persist(run, result.round, result.body.to_toml(), result.update->bytes.view);
   if (charged)
     for (const char* purpose : kPurposes)
-      if (const ChargeKey key = key_of(run, result.round, purpose, result.attempt); ledger_.find(key)) ledger_.release(key, hash);
+      if (const ChargeKey key = key_of(run, result.round, purpose, result.attempt);
+          ledger_.find(key))
+        ledger_.release(key, hash);
   outbox_.drop_before(run, result.round);
 }
 
@@ -77,7 +101,7 @@ std::optional<StoredResult> LedgerVault::stored() const {
     Digest hash;
     if (!from_hex(charge->output_hash, hash)) continue;
     auto parcel = outbox_.load(charge->key.run, charge->key.round, hash);
-    if (!parcel) return std::nullopt;   // accepted since, or the newest of another run
+    if (!parcel) return std::nullopt;  // accepted since, or the newest of another run
     StoredResult result{.run = run_id_of(charge->key.run),
                         .round = charge->key.round,
                         .attempt = static_cast<std::uint64_t>(charge->key.attempt),

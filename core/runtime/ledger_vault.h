@@ -9,19 +9,19 @@
 
 namespace collegium {
 
-// A site's ledger and outbox in one folder: site.db and outbox/. The ledger belongs to the data set, not to a run: what
-// was spent in earlier runs counts.
+// A site's ledger and outbox in one folder: site.db and outbox/. The ledger belongs to the data
+// set, not to a run: what was spent in earlier runs counts.
 class LedgerVault final : public SiteVault {
  public:
   // `budget` empty: charges are recorded and none is refused.
-  LedgerVault(const std::filesystem::path& folder, std::string dataset, std::optional<BudgetConfig> budget,
-              std::int64_t n_public);
+  LedgerVault(const std::filesystem::path& folder, std::string dataset,
+              std::optional<BudgetConfig> budget, std::int64_t n_public);
 
   // Registers the run and, at its first, the data set; called before the first charge of a run.
   void begin(const at_site::Prepare& run);
 
-  SiteWork::Spent reserve(const TrainTask& task, std::uint64_t attempt, const PrivacyEvent& training,
-                          const PrivacyEvent& mechanism) override;
+  SiteWork::Spent reserve(const TrainTask& task, std::uint64_t attempt,
+                          const PrivacyEvent& training, const PrivacyEvent& mechanism) override;
   void persist(const StoredResult& result, bool charged) override;
 
   // The newest result that was paid for and may have to be sent again; empty when there is none.

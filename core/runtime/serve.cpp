@@ -1,5 +1,8 @@
 #include "runtime/serve.h"
 
+#include <filesystem>
+
+#include "collegium/error.h"
 #include "model/safetensors.h"
 #include "runtime/coordinator_setup.h"
 #include "runtime/store_journal.h"
@@ -8,9 +11,15 @@
 
 namespace collegium {
 
-DriverResult serve(const FederationConfig& config, const RunEvents& events, const StopHandle& stop) {
+DriverResult serve(const FederationConfig& config, const RunEvents& events,
+                   const StopHandle& stop) {
   config.require_server();
   check_plugins(config);
+  if (!std::filesystem::exists(config.network.initial))
+    throw ConfigError({.what = "the model of the start is missing",
+                       .where = config.network.initial,
+                       .expected = "a safetensors file",
+                       .remedy = "make it with `collegium init` or `collegium-site --init`"});
   const StoredModel initial = load_safetensors(config.network.initial);
 
   CoordinatorDriverOptions options;
@@ -27,7 +36,8 @@ DriverResult serve(const FederationConfig& config, const RunEvents& events, cons
         throw ConfigError({.what = "there is no public key of site '" + site + "'",
                            .where = config.server.site_keys.string(),
                            .expected = "a file " + site + ".public",
-                           .remedy = "ask the site for the file that `collegium keys new " + site + "` made there"});
+                           .remedy = "ask the site for the file that `collegium keys new " + site +
+                                     "` made there"});
       options.roster.add({.name = key->first, .key = key->second});
     }
   }
@@ -38,7 +48,9 @@ DriverResult serve(const FederationConfig& config, const RunEvents& events, cons
   options.largest_update = initial.values.size() * sizeof(float);
   options.stop = stop;
 
-  StoreJournal journal(store, initial.layout, config.run.keep_checkpoints, events);
+  StoreJournal journal(
+      store, initial.layout, config.run.keep_checkpoints, events,
+      config.server.insecure ? StoreJournal::PublicKeys{} : options.roster.names());
   RunWork work({.rules = setup.options.rules,
                 .aggregator = setup.aggregator,
                 .model = setup.resume.model,
@@ -47,7 +59,12 @@ DriverResult serve(const FederationConfig& config, const RunEvents& events, cons
                 .on_log = {}});
   Coordinator machine(setup.options, setup.resume);
   ZmqCoordinatorDriver driver(options, machine, work);
-  journal.log({.level = LogEvent::Level::info, .site = "", .text = "listening on " + driver.address()});
+  journal.log(
+      {.level = LogEvent::Level::info, .site = "", .text = "listening on " + driver.address()});
+  if (setup.resume.closed_round > 0)
+    journal.log({.level = LogEvent::Level::info,
+                 .site = "",
+                 .text = "going on after round " + std::to_string(setup.resume.closed_round)});
   return driver.run();
 }
 

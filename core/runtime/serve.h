@@ -6,9 +6,10 @@
 
 namespace collegium {
 
-// Coordinates a federation over ZeroMQ until it has ended: collegium-server, `collegium server` and Federation.serve.
-// Needs no torch: the initial model comes from [network] initial. Resumes a folder that holds this run already.
-// Throws ConfigError, SystemError, DataError before the first site is heard; afterwards the result says how it ended.
+// Coordinates a federation over ZeroMQ until it has ended: collegium-server, `collegium server` and
+// Federation.serve. Needs no torch: the initial model comes from [network] initial. Resumes a
+// folder that holds this run already. Throws ConfigError, SystemError, DataError before the first
+// site is heard; afterwards the result says how it ended.
 DriverResult serve(const FederationConfig& config, const RunEvents& events, const StopHandle& stop);
 
 }  // namespace collegium

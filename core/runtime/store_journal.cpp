@@ -5,15 +5,23 @@
 namespace collegium {
 namespace {
 
+constexpr auto kFlushAfter = std::chrono::seconds(1);
+
 std::chrono::system_clock::time_point time_of(double seconds) {
   return std::chrono::system_clock::time_point(
-      std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::duration<double>(seconds)));
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(
+          std::chrono::duration<double>(seconds)));
 }
 
-std::vector<MetricRow> rows_of(const std::string& site, std::uint64_t round, const std::vector<Metric>& metrics) {
+std::vector<MetricRow> rows_of(const std::string& site, std::uint64_t round,
+                               const std::vector<Metric>& metrics) {
   std::vector<MetricRow> rows;
   for (const Metric& metric : metrics)
-    rows.push_back({.round = round, .site = site, .name = metric.name, .value = metric.value, .count = metric.count});
+    rows.push_back({.round = round,
+                    .site = site,
+                    .name = metric.name,
+                    .value = metric.value,
+                    .count = metric.count});
   return rows;
 }
 
@@ -47,16 +55,28 @@ Contribution contribution_of(const ContributionRow& row) {
                             .bytes = static_cast<std::uint64_t>(row.bytes),
                             .epsilon = row.epsilon,
                             .delta = row.delta};
-  for (auto state : {Contribution::State::accepted, Contribution::State::rejected, Contribution::State::missing,
-                     Contribution::State::failed})
+  for (auto state : {Contribution::State::accepted, Contribution::State::rejected,
+                     Contribution::State::missing, Contribution::State::failed})
     if (name_of(state) == row.state) contribution.state = state;
   if (Digest digest; from_hex(row.update_hash, digest))
     contribution.update = BlobId{.digest = digest, .size = contribution.bytes};
   return contribution;
 }
 
-StoreJournal::StoreJournal(RunStore& store, Layout layout, std::int64_t keep_checkpoints, RunEvents events)
-    : store_(store), layout_(std::move(layout)), keep_checkpoints_(keep_checkpoints), events_(std::move(events)) {}
+StoreJournal::StoreJournal(RunStore& store, Layout layout, std::int64_t keep_checkpoints,
+                           RunEvents events, PublicKeys public_keys)
+    : store_(store),
+      layout_(std::move(layout)),
+      keep_checkpoints_(keep_checkpoints),
+      events_(std::move(events)),
+      public_keys_(std::move(public_keys)) {}
+
+StoreJournal::~StoreJournal() {
+  try {
+    flush();
+  } catch (const std::exception&) {  // lines of a log, at the end of a process whose disk is full
+  }
+}
 
 void StoreJournal::round(const RoundRecord& record, std::span<const float> model) {
   std::vector<ContributionRow> contributions;
@@ -88,7 +108,8 @@ void StoreJournal::round(const RoundRecord& record, std::span<const float> model
   if (events_.on_round) events_.on_round(record);
 }
 
-void StoreJournal::metrics(const std::string& site, std::uint64_t round, const std::vector<Metric>& metrics) {
+void StoreJournal::metrics(const std::string& site, std::uint64_t round,
+                           const std::vector<Metric>& metrics) {
   {
     const std::lock_guard lock(mutex_);
     store_.record_metrics(rows_of(site, round, metrics));
@@ -99,14 +120,39 @@ void StoreJournal::metrics(const std::string& site, std::uint64_t round, const s
 void StoreJournal::log(const LogEvent& event) {
   {
     const std::lock_guard lock(mutex_);
-    store_.event(name_of(event.level), event.site, event.text);
+    lines_.push_back({.at = std::chrono::system_clock::now(),
+                      .level = std::string(name_of(event.level)),
+                      .site = event.site,
+                      .text = event.text});
+    const bool urgent = event.level != LogEvent::Level::info;
+    if (urgent || std::chrono::steady_clock::now() - flushed_ >= kFlushAfter) flush();
   }
   if (events_.on_log) events_.on_log(event);
 }
 
-void StoreJournal::finish(Outcome outcome, const std::string& reason, std::span<const float> model) {
+void StoreJournal::finish(Outcome outcome, const std::string& reason,
+                          std::span<const float> model) {
   const std::lock_guard lock(mutex_);
+  flush();
   store_.finish(name_of(outcome), reason, layout_, model);
+}
+
+void StoreJournal::sites(const std::vector<SiteView>& sites) {
+  std::vector<SiteRow> rows;
+  for (const SiteView& site : sites) {
+    const auto key = public_keys_.find(site.name);
+    rows.push_back({.name = site.name,
+                    .public_key = key == public_keys_.end() ? std::string() : key->second,
+                    .state = std::string(name_of(site.state)),
+                    .software = site.software});
+  }
+  const std::lock_guard lock(mutex_);
+  store_.record_sites(rows);
+}
+
+void StoreJournal::flush() {
+  flushed_ = std::chrono::steady_clock::now();
+  if (!lines_.empty()) store_.events(std::exchange(lines_, {}));
 }
 
 }  // namespace collegium

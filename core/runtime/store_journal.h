@@ -1,4 +1,6 @@
 #pragma once
+#include <chrono>
+#include <map>
 #include <mutex>
 #include <span>
 #include <string>
@@ -10,25 +12,39 @@
 
 namespace collegium {
 
-// Writes a run down in its folder and tells those who watch, in this order. Calls may come from several threads.
+// Writes a run down in its folder and tells those who watch, in this order. Calls may come from
+// several threads.
 class StoreJournal final : public RunJournal {
  public:
-  StoreJournal(RunStore& store, Layout layout, std::int64_t keep_checkpoints, RunEvents events);
+  using PublicKeys = std::map<std::string, std::string, std::less<>>;  // by site
+
+  StoreJournal(RunStore& store, Layout layout, std::int64_t keep_checkpoints, RunEvents events,
+               PublicKeys public_keys = {});
+  ~StoreJournal() override;  // writes the rest of the log
 
   void round(const RoundRecord& record, std::span<const float> model) override;
-  void metrics(const std::string& site, std::uint64_t round, const std::vector<Metric>& metrics) override;
+  void metrics(const std::string& site, std::uint64_t round,
+               const std::vector<Metric>& metrics) override;
   void log(const LogEvent& event) override;
+  void sites(const std::vector<SiteView>& sites) override;
   void finish(Outcome outcome, const std::string& reason, std::span<const float> model) override;
 
  private:
+  void flush();  // with the lock held
+
   std::mutex mutex_;
   RunStore& store_;
   Layout layout_;
   std::int64_t keep_checkpoints_;
   RunEvents events_;
+  PublicKeys public_keys_;
+  std::vector<EventRow>
+      lines_;  // of the log, not written yet: a line is not worth a wait for the disk
+  std::chrono::steady_clock::time_point flushed_;
 };
 
-// Rows of the store and contributions of the state machine say the same; a resumed coordinator reads them back.
+// Rows of the store and contributions of the state machine say the same; a resumed coordinator
+// reads them back.
 ContributionRow row_of(const Contribution& contribution);
 Contribution contribution_of(const ContributionRow& row);
 

@@ -215,6 +215,21 @@ void RunStore::event(std::string_view level, std::string_view site, std::string_
       .bind(now()).bind(level).bind(site).bind(text).run();
 }
 
+void RunStore::record_sites(std::span<const SiteRow> sites) {
+  Transaction transaction(database_);
+  for (const SiteRow& site : sites) record_site(site.name, site.public_key, site.state, site.software);
+  transaction.commit();
+}
+
+void RunStore::events(std::span<const EventRow> events) {
+  Transaction transaction(database_);
+  for (const EventRow& event : events) {
+    database_.prepare("INSERT INTO event(at, level, site, text) VALUES(?, ?, ?, ?)")
+        .bind(timestamp(event.at)).bind(event.level).bind(event.site).bind(event.text).run();
+  }
+  transaction.commit();
+}
+
 void RunStore::finish(std::string_view state, std::string_view reason, const Layout& layout,
                       std::span<const float> model) {
   if (!model.empty()) {

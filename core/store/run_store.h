@@ -48,6 +48,20 @@ struct MetricRow {
   std::int64_t count = 0;    // subjects behind the value
 };
 
+struct SiteRow {
+  std::string name;
+  std::string public_key;
+  std::string state;         // away, ready, working, ...
+  std::string software;
+};
+
+struct EventRow {
+  std::chrono::system_clock::time_point at;
+  std::string level;         // info, warning, error
+  std::string site;          // empty: not about one site
+  std::string text;
+};
+
 // A model in the run's folder: `file` relative to the folder, `hash` of its raw float32 bytes, in hex.
 struct Checkpoint {
   std::string file = {};
@@ -105,6 +119,9 @@ class RunStore {
   void record_site(const std::string& name, const std::string& public_key, const std::string& state,
                    const std::string& software);
   void event(std::string_view level, std::string_view site, std::string_view text);
+  // Many at a time, in one transaction.
+  void record_sites(std::span<const SiteRow> sites);
+  void events(std::span<const EventRow> events);
 
   // Ends the run: writes model.safetensors from the given model unless that is empty, then the state.
   void finish(std::string_view state, std::string_view reason, const Layout& layout, std::span<const float> model);

@@ -39,6 +39,18 @@ void CoordinatorJobs::log(const LogEvent& event) {
 
 void CoordinatorJobs::wait() { strand_.wait(); }
 
+void CoordinatorJobs::tell_sites(const CoordinatorSnapshot& snapshot) {
+  std::vector<std::string> now;
+  for (const SiteView& site : snapshot.sites) {
+    now.push_back(site.name + ' ' + std::string(name_of(site.state)) + ' ' +
+                  std::to_string(site.step) + ' ' + site.software);
+  }
+  if (now == told_) return;
+  told_ = std::move(now);
+  run(!work_.durable(),
+      [this, sites = snapshot.sites] { failure_of([&] { work_.sites(sites); }); });
+}
+
 bool CoordinatorJobs::start(const CoordinatorAction& action) {
   const bool small = work_.small();
   if (const auto* open = std::get_if<OpenAggregate>(&action)) {

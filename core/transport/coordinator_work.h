@@ -35,6 +35,7 @@ class CoordinatorWork {
   virtual void record_metrics(const std::string& site, std::uint64_t round,
                               const std::vector<Metric>& metrics) = 0;
   virtual void log(const LogEvent& event) = 0;
+  virtual void sites(const std::vector<SiteView>&) {}  // who is here; told when it has changed
   virtual void finish(Outcome outcome, const std::string& reason) = 0;
 };
 
@@ -47,11 +48,13 @@ class CoordinatorJobs {
 
   // False: not a slow action, the driver's own business.
   bool start(const CoordinatorAction& action);
+  void tell_sites(const CoordinatorSnapshot& snapshot);
   void wait();  // until all that was started is done
 
  private:
   void run(bool here, std::function<void()> job);
   void log(const LogEvent& event);
+  std::vector<std::string> told_;  // of the sites, by tell_sites()
 
   CoordinatorWork& work_;
   Strand strand_;

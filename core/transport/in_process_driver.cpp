@@ -15,6 +15,8 @@
 namespace collegium {
 
 struct InProcessDriver::Loop {
+  static constexpr double kTellSitesEvery = 2;  // seconds, for people who watch
+
   struct Desk {  // a site with what belongs to it
     InProcessSite site;
     std::unique_ptr<SiteJobs> jobs;
@@ -120,7 +122,7 @@ struct InProcessDriver::Loop {
   bool idle() const { return for_sites.empty() && for_coordinator.empty(); }
 
   void wait() {
-    double next = coordinator.next_tick();
+    double next = std::min(coordinator.next_tick(), tell_sites_at);
     for (const Desk& desk : desks)
       if (!desk.site.machine->done()) next = std::min(next, desk.next_tick);
     std::array<pollfd, 2> items{pollfd{wakeup.descriptor(), POLLIN, 0},
@@ -155,6 +157,10 @@ struct InProcessDriver::Loop {
       }
     }
     snapshots.answer();
+    if (now >= tell_sites_at || coordinator.done()) {
+      tell_sites_at = now + kTellSitesEvery;
+      coordinator_jobs.tell_sites(coordinator.snapshot());
+    }
   }
 
   DriverResult run() {
@@ -184,6 +190,7 @@ struct InProcessDriver::Loop {
   std::deque<ForSite> for_sites;
   at_coordinator::Serve served;
   std::map<std::string, std::size_t, std::less<>> index_of;
+  double tell_sites_at = 0;
   bool stopping = false;
   DriverResult result;
   Workers site_workers;  // after all that their jobs use, so that they end first

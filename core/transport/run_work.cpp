@@ -68,6 +68,10 @@ void RunWork::log(const LogEvent& event) {
   if (options_.journal) options_.journal->log(event);
 }
 
+void RunWork::sites(const std::vector<SiteView>& sites) {
+  if (options_.journal) options_.journal->sites(sites);
+}
+
 void RunWork::finish(Outcome outcome, const std::string& reason) {
   if (options_.journal) options_.journal->finish(outcome, reason, Floats(model_->bytes).values());
 }

@@ -22,6 +22,7 @@ class RunJournal {
   virtual void metrics(const std::string& site, std::uint64_t round,
                        const std::vector<Metric>& metrics) = 0;
   virtual void log(const LogEvent& event) = 0;
+  virtual void sites(const std::vector<SiteView>&) {}  // who is here; told when it has changed
   virtual void finish(Outcome outcome, const std::string& reason, std::span<const float> model) = 0;
 };
 
@@ -50,6 +51,7 @@ class RunWork final : public CoordinatorWork {
   void record_metrics(const std::string& site, std::uint64_t round,
                       const std::vector<Metric>& metrics) override;
   void log(const LogEvent& event) override;
+  void sites(const std::vector<SiteView>& sites) override;
   void finish(Outcome outcome, const std::string& reason) override;
 
   const SharedBlob& model() const {

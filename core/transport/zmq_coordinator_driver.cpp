@@ -18,7 +18,8 @@ namespace collegium {
 using namespace at_coordinator;
 
 struct ZmqCoordinatorDriver::Loop {
-  static constexpr int kMessagesAtOnce = 256;  // then timers and finished work get their turn
+  static constexpr double kTellSitesEvery = 2;  // seconds, for people who watch
+  static constexpr int kMessagesAtOnce = 256;   // then timers and finished work get their turn
 
   Loop(CoordinatorDriverOptions given, Coordinator& coordinator, CoordinatorWork& slow)
       : options(std::move(given)),
@@ -103,7 +104,7 @@ struct ZmqCoordinatorDriver::Loop {
     std::array<zmq_pollitem_t, 4> items{
         network[0], network[1], zmq_pollitem_t{nullptr, wakeup.descriptor(), ZMQ_POLLIN, 0},
         zmq_pollitem_t{nullptr, options.stop.wakeup().descriptor(), ZMQ_POLLIN, 0}};
-    const double next = std::min(machine.next_tick(), transfers.next_tick());
+    const double next = std::min({machine.next_tick(), transfers.next_tick(), tell_sites_at});
     const int count = stopping ? 3 : 4;  // the stop handle stays readable once it was asked
     zmq_poll(items.data(), count, pending.empty() ? milliseconds_until(next, clock.now()) : 0);
     if (items[2].revents) wakeup.hear();
@@ -125,6 +126,10 @@ struct ZmqCoordinatorDriver::Loop {
     for (auto& [site, bytes] : std::exchange(served, {})) handle(Served{site, bytes});
     transfers.ask_again(clock.now());
     snapshots.answer();
+    if (clock.now() >= tell_sites_at || machine.done()) {
+      tell_sites_at = clock.now() + kTellSitesEvery;
+      jobs.tell_sites(machine.snapshot());
+    }
   }
 
   DriverResult run() {
@@ -152,6 +157,7 @@ struct ZmqCoordinatorDriver::Loop {
   Transfers transfers;
   std::deque<CoordinatorEvent> pending;         // handled once the actions at hand are carried out
   std::map<std::string, std::uint64_t> served;  // bytes since the last report
+  double tell_sites_at = 0;
   bool stopping = false;
   DriverResult result;
   Workers workers;  // after all that its jobs use, so that it ends first

@@ -137,6 +137,7 @@ struct ToySite {
     options.join_after = 0.2;
     options.silence_limit = setting.silence_limit;
     options.result_after = 0.5;
+    options.give_up = 60;
     return options;
   }
 
