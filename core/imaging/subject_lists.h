@@ -26,4 +26,8 @@ struct MsdList {
 MsdList read_msd_list(
     const std::filesystem::path& path);  // the file, or the folder of a dataset.json
 
+// Sites and grades from a CSV table with a row for every subject; columns `subject`, `site`,
+// `grade`.
+void apply_subject_table(const std::filesystem::path& file, std::vector<SubjectFiles>& subjects);
+
 }  // namespace collegium

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "collegium/error.h"
-#include "imaging/csv.h"
 #include "imaging/nifti.h"
 #include "imaging/subject_lists.h"
 
@@ -125,38 +123,6 @@ MaskImage read_regions(const fs::path& file, const Grid& grid, const Subject& su
   return regions_from_labels(turned, subject.image.extent, scheme, file.string());
 }
 
-void apply_table(const fs::path& file, std::vector<SubjectFiles>& subjects) {
-  const CsvTable table = read_csv(file);
-  const auto id = table.column("subject"), site = table.column("site"),
-             grade = table.column("grade");
-  if (!id) {
-    throw DataError({.what = "the table has no column `subject`",
-                     .where = file.string(),
-                     .expected = "the columns subject and, if known, site and grade",
-                     .found = std::to_string(table.columns.size()) + " others"});
-  }
-  std::map<std::string, const std::vector<std::string>*> rows;
-  for (const auto& row : table.rows) {
-    if (!rows.emplace(row[*id], &row).second) {
-      throw DataError({.what = "a subject comes twice in the table",
-                       .where = "subject " + row[*id] + ", " + file.string(),
-                       .expected = "one row a subject",
-                       .found = "two"});
-    }
-  }
-  for (SubjectFiles& subject : subjects) {
-    const auto row = rows.find(subject.id);
-    if (row == rows.end()) {
-      throw DataError({.what = "a subject is not in the table",
-                       .where = "subject " + subject.id + ", " + file.string(),
-                       .expected = "a row for every subject",
-                       .found = "none"});
-    }
-    if (site) subject.site = (*row->second)[*site];
-    if (grade) subject.grade = (*row->second)[*grade];
-  }
-}
-
 void keep_named(const SubjectSource& source, std::vector<SubjectFiles>& subjects) {
   for (const std::string& name : source.subjects) {
     if (std::none_of(subjects.begin(), subjects.end(),
@@ -213,7 +179,7 @@ void SubjectSet::take_spacing() {
 }
 
 void SubjectSet::choose(const SubjectSource& source) {
-  if (!source.table.empty()) apply_table(source.table, files_);
+  if (!source.table.empty()) apply_subject_table(source.table, files_);
   if (!source.subjects.empty()) keep_named(source, files_);
   if (!source.site.empty()) {
     std::erase_if(files_, [&](const SubjectFiles& s) { return s.site != source.site; });
