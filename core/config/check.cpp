@@ -14,8 +14,8 @@ bool is_lower_or_digit(unsigned char c) { return (c >= 'a' && c <= 'z') || (c >=
 
 }  // namespace
 
-void refuse_value(const Settings& table, std::string_view key, std::string what, std::string expected,
-                  std::string found, std::string remedy) {
+void refuse_value(const Settings& table, std::string_view key, std::string what,
+                  std::string expected, std::string found, std::string remedy) {
   throw ConfigError({.what = "'" + std::string(key) + "' " + std::move(what),
                      .where = table.where(key),
                      .expected = std::move(expected),
@@ -29,25 +29,31 @@ double number_above(const Settings& table, std::string_view key, double fallback
   refuse_value(table, key, "cannot be used", "a number above " + text_of(low), text_of(value));
 }
 
-double number_between(const Settings& table, std::string_view key, double fallback, double low, double high) {
+double number_between(const Settings& table, std::string_view key, double fallback, double low,
+                      double high) {
   const double value = table.number(key, fallback);
   if (value > low && value < high) return value;
-  refuse_value(table, key, "cannot be used", "a number above " + text_of(low) + " and below " + text_of(high),
-               text_of(value));
+  refuse_value(table, key, "cannot be used",
+               "a number above " + text_of(low) + " and below " + text_of(high), text_of(value));
 }
 
 void check_name(const Settings& table, std::string_view key, const std::string& name) {
-  const bool fits = !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-    return is_lower_or_digit(c) || c == '_' || c == '-';
-  });
-  if (!fits) refuse_value(table, key, "holds a name that cannot be used", "1 to 64 of a-z, 0-9, _ and -", "'" + name + "'");
+  const bool fits = !name.empty() && name.size() <= 64 &&
+                    std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                      return is_lower_or_digit(c) || c == '_' || c == '-';
+                    });
+  if (!fits)
+    refuse_value(table, key, "holds a name that cannot be used", "1 to 64 of a-z, 0-9, _ and -",
+                 "'" + name + "'");
 }
 
 void check_word(const Settings& table, std::string_view key, const std::string& word) {
-  const bool fits = !word.empty() && word.size() <= 64 && std::all_of(word.begin(), word.end(), [](unsigned char c) {
-    return is_lower_or_digit(c) || c == '_';
-  });
-  if (!fits) refuse_value(table, key, "holds a name that cannot be used", "1 to 64 of a-z, 0-9 and _", "'" + word + "'");
+  const bool fits = !word.empty() && word.size() <= 64 &&
+                    std::all_of(word.begin(), word.end(),
+                                [](unsigned char c) { return is_lower_or_digit(c) || c == '_'; });
+  if (!fits)
+    refuse_value(table, key, "holds a name that cannot be used", "1 to 64 of a-z, 0-9 and _",
+                 "'" + word + "'");
 }
 
 void check_address(const Settings& table, std::string_view key, const std::string& address) {
@@ -61,16 +67,19 @@ void check_address(const Settings& table, std::string_view key, const std::strin
     fits = error == std::errc() && stopped == end && port >= 1 && port <= 65535;
   }
   if (!fits) {
-    refuse_value(table, key, "is no address", "tcp://HOST:PORT, the port between 1 and 65535", "'" + address + "'");
+    refuse_value(table, key, "is no address", "tcp://HOST:PORT, the port between 1 and 65535",
+                 "'" + address + "'");
   }
 }
 
 std::vector<std::int64_t> read_volume(const Settings& table, std::string_view key) {
   std::vector<std::int64_t> edges = table.integers(key);
-  const bool fits = edges.empty() || (edges.size() == 3 && *std::min_element(edges.begin(), edges.end()) >= 1 &&
-                                      *std::max_element(edges.begin(), edges.end()) <= 4096);
+  const bool fits =
+      edges.empty() || (edges.size() == 3 && *std::min_element(edges.begin(), edges.end()) >= 1 &&
+                        *std::max_element(edges.begin(), edges.end()) <= 4096);
   if (!fits) {
-    refuse_value(table, key, "is no volume", "three edge lengths between 1 and 4096 voxels, or []", text_of(edges));
+    refuse_value(table, key, "is no volume", "three edge lengths between 1 and 4096 voxels, or []",
+                 text_of(edges));
   }
   return edges;
 }
@@ -79,9 +88,11 @@ std::filesystem::path resolve(const std::filesystem::path& folder, const std::st
   return path.empty() ? std::filesystem::path() : (folder / path).lexically_normal();
 }
 
-std::vector<std::filesystem::path> read_plugin_paths(const Settings& settings, const std::filesystem::path& folder) {
+std::vector<std::filesystem::path> read_plugin_paths(const Settings& settings,
+                                                     const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> paths;
-  for (const std::string& path : settings.table("plugins").texts("paths")) paths.push_back(resolve(folder, path));
+  for (const std::string& path : settings.table("plugins").texts("paths"))
+    paths.push_back(resolve(folder, path));
   return paths;
 }
 

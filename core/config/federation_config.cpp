@@ -17,12 +17,14 @@ void read_cohort(const Settings& table, FederationConfig& config) {
   std::set<std::string> names;
   for (const std::string& site : config.sites) {
     check_name(table, "sites", site);
-    if (!names.insert(site).second) refuse_value(table, "sites", "names a site twice", "every site once", "'" + site + "'");
+    if (!names.insert(site).second)
+      refuse_value(table, "sites", "names a site twice", "every site once", "'" + site + "'");
   }
   const auto count = static_cast<std::int64_t>(config.sites.size());
   config.min_sites = table.integer_in("min_sites", count, 1, kMaxSites);
   if (count > 0 && config.min_sites > count) {
-    refuse_value(table, "min_sites", "can never be reached", "at most the number of sites, " + std::to_string(count),
+    refuse_value(table, "min_sites", "can never be reached",
+                 "at most the number of sites, " + std::to_string(count),
                  std::to_string(config.min_sites), "lower min_sites, or add sites");
   }
 }
@@ -34,8 +36,8 @@ void read_federation(const Settings& table, FederationConfig& config) {
   read_cohort(table, config);
   config.round_deadline = number_above(table, "round_deadline", config.round_deadline, 0.0);
   config.deterministic = table.boolean("deterministic", config.deterministic);
-  config.seed = static_cast<std::uint64_t>(
-      table.integer_in("seed", static_cast<std::int64_t>(config.seed), 0, std::numeric_limits<std::int64_t>::max()));
+  config.seed = static_cast<std::uint64_t>(table.integer_in(
+      "seed", static_cast<std::int64_t>(config.seed), 0, std::numeric_limits<std::int64_t>::max()));
   config.evaluate_every = table.integer_in("evaluate_every", config.evaluate_every, 0, kMaxRounds);
 }
 
@@ -53,10 +55,12 @@ ServerConfig ServerConfig::read(const Settings& table, const std::filesystem::pa
   return config;
 }
 
-RunConfig RunConfig::read(const Settings& table, const std::filesystem::path& folder, const std::string& name) {
+RunConfig RunConfig::read(const Settings& table, const std::filesystem::path& folder,
+                          const std::string& name) {
   RunConfig config;
   config.folder = resolve(folder, table.text("folder", "runs/" + name));
-  config.keep_checkpoints = table.integer_in("keep_checkpoints", config.keep_checkpoints, 1, kMaxRounds);
+  config.keep_checkpoints =
+      table.integer_in("keep_checkpoints", config.keep_checkpoints, 1, kMaxRounds);
   return config;
 }
 
@@ -66,7 +70,8 @@ PluginConfig PluginConfig::read(const Settings& table, const std::string& fallba
   return config;
 }
 
-FederationConfig FederationConfig::read(const Settings& settings, const std::filesystem::path& folder) {
+FederationConfig FederationConfig::read(const Settings& settings,
+                                        const std::filesystem::path& folder) {
   FederationConfig config;
   const Settings training = settings.table("training");
   read_federation(settings.table("federation"), config);
@@ -77,7 +82,8 @@ FederationConfig FederationConfig::read(const Settings& settings, const std::fil
   config.training = TrainingConfig::read(training);
   config.privacy = PrivacyConfig::read(settings.table("privacy"));
   config.plugin_paths = read_plugin_paths(settings, folder);
-  // Known by name, but what stands inside is for the plugins to judge: they are handed out only behind this check.
+  // Known by name, but what stands inside is for the plugins to judge: they are handed out only
+  // behind this check.
   settings.contains("aggregator");
   settings.contains("mechanism");
   settings.refuse_unknown();
@@ -97,14 +103,16 @@ void FederationConfig::require_server() const {
                        .where = "[federation] sites",
                        .expected = "the names of the sites",
                        .found = "none",
-                       .remedy = "add sites = [\"...\"]; each needs a file NAME.public in " + server.site_keys.string()});
+                       .remedy = "add sites = [\"...\"]; each needs a file NAME.public in " +
+                                 server.site_keys.string()});
   }
   if (network.initial.empty()) {
-    throw ConfigError({.what = "a server needs the model of the start as a file: it builds no networks itself",
-                       .where = "[network] initial",
-                       .expected = "a safetensors file",
-                       .found = "none",
-                       .remedy = "make one with `collegium init` or `collegium-site --init`, and name it here"});
+    throw ConfigError(
+        {.what = "a server needs the model of the start as a file: it builds no networks itself",
+         .where = "[network] initial",
+         .expected = "a safetensors file",
+         .found = "none",
+         .remedy = "make one with `collegium init` or `collegium-site --init`, and name it here"});
   }
 }
 

@@ -16,10 +16,10 @@ namespace collegium {
 struct ServerConfig {
   std::string address = "tcp://127.0.0.1:7700";
   std::filesystem::path secret = "server.secret";
-  std::filesystem::path site_keys = "sites";   // folder with one NAME.public for each site
-  bool insecure = false;                       // no encryption, no identity: for tests on one machine
-  std::int64_t staging = 2;                    // updates pulled at a time; the coordinator's memory grows with it
-  std::optional<double> norm_bound;            // largest L2 norm of an update that is accepted
+  std::filesystem::path site_keys = "sites";  // folder with one NAME.public for each site
+  bool insecure = false;     // no encryption, no identity: for tests on one machine
+  std::int64_t staging = 2;  // updates pulled at a time; the coordinator's memory grows with it
+  std::optional<double> norm_bound;  // largest L2 norm of an update that is accepted
 
   static ServerConfig read(const Settings& table, const std::filesystem::path& folder);
   bool operator==(const ServerConfig&) const = default;
@@ -27,17 +27,19 @@ struct ServerConfig {
 
 // The [run] table: where a run lives.
 struct RunConfig {
-  std::filesystem::path folder;        // default: runs/<name of the federation>
-  std::int64_t keep_checkpoints = 2;   // the newest ones; the first and the final model always stay
+  std::filesystem::path folder;       // default: runs/<name of the federation>
+  std::int64_t keep_checkpoints = 2;  // the newest ones; the first and the final model always stay
 
-  static RunConfig read(const Settings& table, const std::filesystem::path& folder, const std::string& name);
+  static RunConfig read(const Settings& table, const std::filesystem::path& folder,
+                        const std::string& name);
   bool operator==(const RunConfig&) const = default;
 };
 
 // A plugin by name with the settings it reads itself. An empty name: none.
 struct PluginConfig {
   std::string name;
-  Settings settings;   // the whole table, `name` included; the plugin reads the rest and refuses what it does not know
+  Settings settings;  // the whole table, `name` included; the plugin reads the rest and refuses
+                      // what it does not know
 
   static PluginConfig read(const Settings& table, const std::string& fallback);
 };
@@ -46,19 +48,21 @@ struct PluginConfig {
 struct FederationConfig {
   std::string name = "federation";
   std::int64_t rounds = 20;
-  std::vector<std::string> sites;     // who may take part, in cohort order; a simulation may leave it to its data sets
-  std::int64_t min_sites = 0;         // a round with fewer accepted updates is repeated; 0 only while `sites` is empty
-  double round_deadline = 3600;       // seconds from the task to the last update
-  bool deterministic = true;          // combine updates in cohort order
+  std::vector<std::string>
+      sites;  // who may take part, in cohort order; a simulation may leave it to its data sets
+  std::int64_t min_sites =
+      0;  // a round with fewer accepted updates is repeated; 0 only while `sites` is empty
+  double round_deadline = 3600;  // seconds from the task to the last update
+  bool deterministic = true;     // combine updates in cohort order
   std::uint64_t seed = 1;
-  std::int64_t evaluate_every = 1;    // rounds; 0: never
+  std::int64_t evaluate_every = 1;  // rounds; 0: never
   ServerConfig server;
   RunConfig run;
   NetworkConfig network;
   TrainingConfig training;
   std::optional<PrivacyConfig> privacy;
   PluginConfig aggregator;
-  PluginConfig mechanism;             // at the sites, before sending
+  PluginConfig mechanism;  // at the sites, before sending
   std::vector<std::filesystem::path> plugin_paths;
 
   // Paths are taken relative to `folder`. Throws ConfigError with position, expectation and remedy.
@@ -66,11 +70,13 @@ struct FederationConfig {
   // The same from a file; relative paths are relative to the file's folder.
   static FederationConfig load(const std::filesystem::path& file);
 
-  // What a server needs beyond a simulation: sites, an initial model, an encrypted address unless told otherwise.
+  // What a server needs beyond a simulation: sites, an initial model, an encrypted address unless
+  // told otherwise.
   void require_server() const;
 
-  // What sites are told and what the run's identity rests on: rounds, seed, network, training, privacy, aggregator and
-  // mechanism, every value stated. Equal federations give equal bytes; paths, addresses and the roster are left out.
+  // What sites are told and what the run's identity rests on: rounds, seed, network, training,
+  // privacy, aggregator and mechanism, every value stated. Equal federations give equal bytes;
+  // paths, addresses and the roster are left out.
   std::string canonical() const;
 };
 

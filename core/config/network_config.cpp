@@ -11,7 +11,8 @@ NetworkConfig NetworkConfig::read(const Settings& table) {
   check_word(table, "name", config.name);
   config.init_filters = table.integer_in("init_filters", config.init_filters, 1, 1024);
   if (config.name == "segresnet" && config.init_filters % 8 != 0) {
-    refuse_value(table, "init_filters", "does not suit segresnet", "a multiple of 8: its channels are normalised in 8 groups",
+    refuse_value(table, "init_filters", "does not suit segresnet",
+                 "a multiple of 8: its channels are normalised in 8 groups",
                  std::to_string(config.init_filters), "take 8, 16 or 32");
   }
   config.in_channels = table.integer_in("in_channels", config.in_channels, 1, 1024);
@@ -19,21 +20,26 @@ NetworkConfig NetworkConfig::read(const Settings& table) {
   config.dropout = table.number_in("dropout", config.dropout, 0.0, 0.95);
   config.initial = table.text("initial", "");
   if (!table.contains("trainable")) return config;
-  // "all", or a list: the one key with two types. A text that is not "all" is a list somebody forgot to write as one.
+  // "all", or a list: the one key with two types. A text that is not "all" is a list somebody
+  // forgot to write as one.
   try {
     config.trainable = table.texts("trainable");
   } catch (const ConfigError&) {
     if (table.text("trainable") != "all") {
-      refuse_value(table, "trainable", "cannot be used", "\"all\", or a list of parts of parameter names",
-                   "'" + table.text("trainable") + "'", "write [\"" + table.text("trainable") + "\"]");
+      refuse_value(
+          table, "trainable", "cannot be used", "\"all\", or a list of parts of parameter names",
+          "'" + table.text("trainable") + "'", "write [\"" + table.text("trainable") + "\"]");
     }
     return config;
   }
   if (config.trainable.empty()) {
-    refuse_value(table, "trainable", "leaves nothing to train", "\"all\", or a list of parts of parameter names", "[]");
+    refuse_value(table, "trainable", "leaves nothing to train",
+                 "\"all\", or a list of parts of parameter names", "[]");
   }
   for (const std::string& part : config.trainable) {
-    if (part.empty()) refuse_value(table, "trainable", "holds an empty text, which every name contains", "", "\"\"");
+    if (part.empty())
+      refuse_value(table, "trainable", "holds an empty text, which every name contains", "",
+                   "\"\"");
   }
   return config;
 }
@@ -53,6 +59,8 @@ Settings NetworkConfig::to_settings() const {
   return table;
 }
 
-std::int64_t volume_divisor(const NetworkConfig& network) { return network.name == "segresnet" ? 8 : 1; }
+std::int64_t volume_divisor(const NetworkConfig& network) {
+  return network.name == "segresnet" ? 8 : 1;
+}
 
 }  // namespace collegium

@@ -15,10 +15,11 @@ std::optional<PrivacyConfig> PrivacyConfig::read(const Settings& table) {
   const bool by_epsilon = table.contains("epsilon");
   const bool by_noise = table.contains("noise_multiplier");
   if (by_epsilon == by_noise) {
-    refuse_value(table, by_epsilon ? "noise_multiplier" : "epsilon",
-                 by_epsilon ? "and 'epsilon' are both stated" : "is missing",
-                 "exactly one of 'epsilon' and 'noise_multiplier'", by_epsilon ? "both" : "neither",
-                 "state epsilon and the noise is calibrated to it, or state the noise and epsilon follows");
+    refuse_value(
+        table, by_epsilon ? "noise_multiplier" : "epsilon",
+        by_epsilon ? "and 'epsilon' are both stated" : "is missing",
+        "exactly one of 'epsilon' and 'noise_multiplier'", by_epsilon ? "both" : "neither",
+        "state epsilon and the noise is calibrated to it, or state the noise and epsilon follows");
   }
   if (by_epsilon) config.epsilon = number_above(table, "epsilon", 0.0, 0.0);
   if (by_noise) config.noise_multiplier = number_above(table, "noise_multiplier", 0.0, 0.0);
@@ -47,7 +48,8 @@ Settings PrivacyConfig::to_settings() const {
 
 double PrivacyConfig::rate(std::int64_t batch_size, std::int64_t n_public) const {
   if (sampling_rate) return *sampling_rate;
-  if (n_public >= batch_size && batch_size > 0) return static_cast<double>(batch_size) / static_cast<double>(n_public);
+  if (n_public >= batch_size && batch_size > 0)
+    return static_cast<double>(batch_size) / static_cast<double>(n_public);
   throw ConfigError({.what = "the site declares fewer patients than one batch has",
                      .where = "[data] n_public",
                      .expected = "at least batch_size = " + std::to_string(batch_size),

@@ -9,14 +9,16 @@ namespace collegium {
 
 // The [privacy] table: training under differential privacy. Without the table nothing is promised.
 struct PrivacyConfig {
-  std::string unit = "patient";             // who is protected: neighbours differ by one patient
-  double clip = 1.0;                        // L2 bound of one sample's gradient
-  std::optional<double> epsilon;            // for the whole run: the noise is calibrated to it. Exactly one of these two
-  std::optional<double> noise_multiplier;   // standard deviation / clip
-  double delta = 0.0;                       // in (0, 1); no default is right for every site
-  std::optional<double> sampling_rate;      // of each patient in each step; empty: batch_size / n_public
+  std::string unit = "patient";  // who is protected: neighbours differ by one patient
+  double clip = 1.0;             // L2 bound of one sample's gradient
+  std::optional<double>
+      epsilon;  // for the whole run: the noise is calibrated to it. Exactly one of these two
+  std::optional<double> noise_multiplier;  // standard deviation / clip
+  double delta = 0.0;                      // in (0, 1); no default is right for every site
+  std::optional<double>
+      sampling_rate;  // of each patient in each step; empty: batch_size / n_public
 
-  static std::optional<PrivacyConfig> read(const Settings& table);   // an empty table: no privacy
+  static std::optional<PrivacyConfig> read(const Settings& table);  // an empty table: no privacy
   Settings to_settings() const;
   bool operator==(const PrivacyConfig&) const = default;
 

@@ -4,15 +4,18 @@
 
 namespace collegium {
 
-DataConfig DataConfig::read(const Settings& table, const std::filesystem::path& folder, const std::string& site) {
+DataConfig DataConfig::read(const Settings& table, const std::filesystem::path& folder,
+                            const std::string& site) {
   DataConfig config;
   config.format = table.one_of("format", config.format, {"brats", "msd"});
   config.path = resolve(folder, table.text("path"));
-  config.labels = table.one_of("labels", config.format == "msd" ? "msd" : "brats2018", {"brats2018", "brats2023", "msd"});
+  config.labels = table.one_of("labels", config.format == "msd" ? "msd" : "brats2018",
+                               {"brats2018", "brats2023", "msd"});
   config.subjects = table.texts("subjects");
   config.id = table.text("id", site);
   check_name(table, "id", config.id);
-  if (table.contains("n_public")) config.n_public = table.integer_in("n_public", 1, 1, 1'000'000'000);
+  if (table.contains("n_public"))
+    config.n_public = table.integer_in("n_public", 1, 1, 1'000'000'000);
   return config;
 }
 
@@ -22,7 +25,7 @@ PolicyConfig PolicyConfig::read(const Settings& table) {
     const Settings privacy = table.table("privacy");
     BudgetConfig budget;
     budget.unit = privacy.one_of("unit", budget.unit, {"patient"});
-    privacy.number("epsilon");   // both are refused when they are missing: a budget has no default
+    privacy.number("epsilon");  // both are refused when they are missing: a budget has no default
     privacy.number("delta");
     budget.epsilon = number_above(privacy, "epsilon", 0.0, 0.0);
     budget.delta = number_between(privacy, "delta", 0.0, 0.0, 1.0);
@@ -30,7 +33,8 @@ PolicyConfig PolicyConfig::read(const Settings& table) {
   }
   config.models = table.texts("models");
   for (const std::string& model : config.models) check_word(table, "models", model);
-  if (table.contains("max_rounds")) config.max_rounds = table.integer_in("max_rounds", 1, 1, 1'000'000);
+  if (table.contains("max_rounds"))
+    config.max_rounds = table.integer_in("max_rounds", 1, 1, 1'000'000);
   return config;
 }
 
@@ -55,7 +59,8 @@ SiteConfig SiteConfig::read(const Settings& settings, const std::filesystem::pat
   settings.refuse_unknown();
   if (config.policy.privacy && !config.data.n_public) {
     refuse_value(data, "n_public", "is missing", "a count of patients that may be known", "nothing",
-                 "state it, rounded down: under [policy] privacy nothing may be derived from the true count");
+                 "state it, rounded down: under [policy] privacy nothing may be derived from the "
+                 "true count");
   }
   return config;
 }

@@ -11,14 +11,16 @@ namespace collegium {
 
 // The [data] table.
 struct DataConfig {
-  std::string format = "brats";            // brats: a folder a subject; msd: a dataset.json
+  std::string format = "brats";  // brats: a folder a subject; msd: a dataset.json
   std::filesystem::path path;
-  std::string labels;                      // brats2018, brats2023, msd; default: brats2018, or msd for that format
-  std::vector<std::string> subjects;       // names of the subjects to use; empty: all
-  std::string id;                          // of the data set in the ledger; default: the site's name
-  std::optional<std::int64_t> n_public;    // the count of patients that may be known; required under privacy
+  std::string labels;  // brats2018, brats2023, msd; default: brats2018, or msd for that format
+  std::vector<std::string> subjects;  // names of the subjects to use; empty: all
+  std::string id;                     // of the data set in the ledger; default: the site's name
+  std::optional<std::int64_t>
+      n_public;  // the count of patients that may be known; required under privacy
 
-  static DataConfig read(const Settings& table, const std::filesystem::path& folder, const std::string& site);
+  static DataConfig read(const Settings& table, const std::filesystem::path& folder,
+                         const std::string& site);
 };
 
 // What a data set may spend over its whole life, whatever the coordinator asks for.
@@ -30,8 +32,9 @@ struct BudgetConfig {
 
 // The [policy] table: what this hospital insists on.
 struct PolicyConfig {
-  std::optional<BudgetConfig> privacy;     // present: every task must be private, and the ledger holds the budget
-  std::vector<std::string> models;         // networks that may be trained here; empty: any built-in one
+  std::optional<BudgetConfig>
+      privacy;  // present: every task must be private, and the ledger holds the budget
+  std::vector<std::string> models;  // networks that may be trained here; empty: any built-in one
   std::optional<std::int64_t> max_rounds;  // of one run
 
   static PolicyConfig read(const Settings& table);
@@ -42,14 +45,14 @@ struct SiteConfig {
   std::string name;
   std::string server = "tcp://127.0.0.1:7700";
   std::filesystem::path server_key = "server.public";
-  std::filesystem::path secret;            // default: NAME.secret
-  std::filesystem::path state = "site-state";   // folder with site.db and outbox/
+  std::filesystem::path secret;                // default: NAME.secret
+  std::filesystem::path state = "site-state";  // folder with site.db and outbox/
   bool insecure = false;
   DataConfig data;
   PolicyConfig policy;
   std::vector<std::filesystem::path> plugin_paths;
   std::int64_t threads = 1;
-  std::string device = "auto";             // auto, cpu, cuda: what this machine allows
+  std::string device = "auto";  // auto, cpu, cuda: what this machine allows
 
   // Paths are taken relative to `folder`. Throws ConfigError with position, expectation and remedy.
   static SiteConfig read(const Settings& settings, const std::filesystem::path& folder = {});

@@ -14,11 +14,13 @@ void check_divisible(const Settings& table, const char* key, const std::vector<s
                      const NetworkConfig& network) {
   const std::int64_t divisor = volume_divisor(network);
   std::vector<std::int64_t> nearest;
-  for (const std::int64_t edge : edges) nearest.push_back(std::max(divisor, (edge + divisor / 2) / divisor * divisor));
+  for (const std::int64_t edge : edges)
+    nearest.push_back(std::max(divisor, (edge + divisor / 2) / divisor * divisor));
   if (nearest == edges) return;
-  refuse_value(table, key, "does not suit " + network.name,
-               "edges divisible by " + std::to_string(divisor) + ": the network halves them until then", text_of(edges),
-               "take " + text_of(nearest));
+  refuse_value(
+      table, key, "does not suit " + network.name,
+      "edges divisible by " + std::to_string(divisor) + ": the network halves them until then",
+      text_of(edges), "take " + text_of(nearest));
 }
 
 }  // namespace
@@ -55,12 +57,14 @@ TrainingConfig TrainingConfig::read(const Settings& table) {
   config.moments = table.one_of("moments", config.moments, {"restart", "keep"});
   config.batch_size = table.integer_in("batch_size", config.batch_size, 1, 65536);
   if (table.contains("local_epochs") && table.contains("local_steps")) {
-    refuse_value(table, "local_steps", "and 'local_epochs' are both stated", "exactly one of the two", "both",
+    refuse_value(table, "local_steps", "and 'local_epochs' are both stated",
+                 "exactly one of the two", "both",
                  "remove one: epochs follow the size of a site, steps are the same everywhere");
   }
   config.local_steps = table.integer_in("local_steps", 0, 1, kMany);
   config.local_epochs = table.integer_in("local_epochs", config.local_steps > 0 ? 0 : 2, 1, kMany);
-  config.weighting = table.one_of("weighting", config.weighting, {"iterations", "subjects", "equal"});
+  config.weighting =
+      table.one_of("weighting", config.weighting, {"iterations", "subjects", "equal"});
   config.loss = LossConfig::read(table.table("loss"));
   config.crop = read_volume(table, "crop");
   config.flip = table.boolean("flip", config.flip);
@@ -68,8 +72,8 @@ TrainingConfig TrainingConfig::read(const Settings& table) {
   config.intensity_shift = table.number_in("intensity_shift", config.intensity_shift, 0.0, 100.0);
   config.crop_foreground = table.number_in("crop_foreground", config.crop_foreground, 0.0, 1.0);
   if (config.crop_foreground > 0 && config.crop.empty()) {
-    refuse_value(table, "crop_foreground", "needs crops", "'crop' with three edge lengths", "no crop",
-                 "state 'crop', or leave out 'crop_foreground'");
+    refuse_value(table, "crop_foreground", "needs crops", "'crop' with three edge lengths",
+                 "no crop", "state 'crop', or leave out 'crop_foreground'");
   }
   config.device = table.one_of("device", config.device, {"auto", "cpu", "cuda"});
   config.channels_last = table.boolean("channels_last", config.channels_last);
@@ -119,11 +123,13 @@ std::int64_t TrainingConfig::steps_for(std::int64_t subjects) const {
 double TrainingConfig::lr_in(std::uint64_t round, std::uint64_t rounds) const {
   if (lr_schedule == "constant" || rounds == 0) return lr;
   const double half = static_cast<double>(rounds) / 2;
-  const double left = static_cast<double>(rounds) - static_cast<double>(round - 1);   // rounds to go, this one included
+  const double left = static_cast<double>(rounds) -
+                      static_cast<double>(round - 1);  // rounds to go, this one included
   return lr * std::clamp(left / half, 0.0, 1.0);
 }
 
-void check_volumes(const Settings& table, const TrainingConfig& training, const NetworkConfig& network) {
+void check_volumes(const Settings& table, const TrainingConfig& training,
+                   const NetworkConfig& network) {
   check_divisible(table, "crop", training.crop, network);
   check_divisible(table, "roi", training.roi, network);
 }

@@ -10,11 +10,11 @@ namespace collegium {
 struct NetworkConfig;
 
 struct LossConfig {
-  std::string name = "dice";   // dice, dice_bce, cross_entropy, mse
+  std::string name = "dice";  // dice, dice_bce, cross_entropy, mse
   bool squared_pred = true;
   double smooth_nr = 0.0;
   double smooth_dr = 1e-5;
-  bool batch = false;          // sum intersections over the batch before dividing
+  bool batch = false;  // sum intersections over the batch before dividing
 
   static LossConfig read(const Settings& table);
   Settings to_settings() const;
@@ -23,29 +23,29 @@ struct LossConfig {
 
 // The [training] table: what a site does in one round (Li et al. 2019 give the defaults).
 struct TrainingConfig {
-  std::string optimizer = "adam";          // adam, sgd
+  std::string optimizer = "adam";  // adam, sgd
   double lr = 1e-4;
-  std::string lr_schedule = "constant";    // constant, linear
+  std::string lr_schedule = "constant";  // constant, linear
   double beta1 = 0.9;
   double beta2 = 0.999;
   double eps = 1e-8;
   double weight_decay = 1e-5;
-  std::string moments = "restart";         // restart: new every round; keep: a site keeps its own
+  std::string moments = "restart";  // restart: new every round; keep: a site keeps its own
   std::int64_t batch_size = 1;
-  std::int64_t local_epochs = 0;           // exactly one of these two is positive
+  std::int64_t local_epochs = 0;  // exactly one of these two is positive
   std::int64_t local_steps = 0;
-  std::string weighting = "iterations";    // iterations, subjects, equal
+  std::string weighting = "iterations";  // iterations, subjects, equal
   LossConfig loss;
-  std::vector<std::int64_t> crop;          // depth, height, width in voxels; empty: the whole volume
-  bool flip = true;                        // each axis with probability 1/2
-  double intensity_scale = 0.1;            // factor drawn from 1 +- this
-  double intensity_shift = 0.1;            // offset drawn from +- this, in standard deviations
-  double crop_foreground = 0.0;            // share of crops centred on a labelled voxel
-  std::string device = "auto";             // auto, cpu, cuda
+  std::vector<std::int64_t> crop;  // depth, height, width in voxels; empty: the whole volume
+  bool flip = true;                // each axis with probability 1/2
+  double intensity_scale = 0.1;    // factor drawn from 1 +- this
+  double intensity_shift = 0.1;    // offset drawn from +- this, in standard deviations
+  double crop_foreground = 0.0;    // share of crops centred on a labelled voxel
+  std::string device = "auto";     // auto, cpu, cuda
   bool channels_last = true;
-  std::int64_t validation = 0;             // subjects a site keeps aside, the last ones by name
-  std::vector<std::int64_t> roi;           // sliding window of the evaluation; empty: the crop
-  double overlap = 0.5;                    // of neighbouring windows
+  std::int64_t validation = 0;    // subjects a site keeps aside, the last ones by name
+  std::vector<std::int64_t> roi;  // sliding window of the evaluation; empty: the crop
+  double overlap = 0.5;           // of neighbouring windows
 
   static TrainingConfig read(const Settings& table);
   Settings to_settings() const;
@@ -58,6 +58,7 @@ struct TrainingConfig {
 };
 
 // What the two tables must agree on; `table` gives the positions of the [training] keys.
-void check_volumes(const Settings& table, const TrainingConfig& training, const NetworkConfig& network);
+void check_volumes(const Settings& table, const TrainingConfig& training,
+                   const NetworkConfig& network);
 
 }  // namespace collegium

@@ -13,11 +13,13 @@
 namespace collegium {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "tensors are written from where they lie");
+static_assert(std::endian::native == std::endian::little,
+              "tensors are written from where they lie");
 
 constexpr std::size_t kPrefix = 8;
 
-[[noreturn]] void refuse(const std::string& source, std::string what, std::string expected, std::string found) {
+[[noreturn]] void refuse(const std::string& source, std::string what, std::string expected,
+                         std::string found) {
   throw DataError(Problem{.what = "not a safetensors file: " + std::move(what),
                           .where = source,
                           .expected = std::move(expected),
@@ -32,7 +34,9 @@ std::size_t header_length(std::span<const std::uint8_t, kPrefix> prefix, std::ui
   for (std::size_t i = 0; i < kPrefix; ++i) length |= std::uint64_t{prefix[i]} << (8 * i);
   if (length > kMaxSafetensorsHeader || length > file_size - kPrefix) {
     refuse(source, "the header's length cannot be true",
-           "at most " + std::to_string(std::min<std::uint64_t>(kMaxSafetensorsHeader, file_size - kPrefix)) + " bytes",
+           "at most " +
+               std::to_string(std::min<std::uint64_t>(kMaxSafetensorsHeader, file_size - kPrefix)) +
+               " bytes",
            std::to_string(length));
   }
   return static_cast<std::size_t>(length);
@@ -48,7 +52,8 @@ void read_exactly(std::ifstream& file, void* target, std::size_t size, const std
 
 }  // namespace
 
-void save_safetensors(const std::filesystem::path& file, const Layout& layout, std::span<const float> values,
+void save_safetensors(const std::filesystem::path& file, const Layout& layout,
+                      std::span<const float> values,
                       const std::map<std::string, std::string>& metadata) {
   if (values.size() != layout.size()) {
     throw DataError(Problem{.what = "the model and its layout disagree",
@@ -58,9 +63,12 @@ void save_safetensors(const std::filesystem::path& file, const Layout& layout, s
   }
   const std::string header = write_safetensors_header(layout, metadata);
   std::array<std::uint8_t, kPrefix> prefix{};
-  for (std::size_t i = 0; i < kPrefix; ++i) prefix[i] = static_cast<std::uint8_t>(header.size() >> (8 * i));
-  write_file_atomically(file.string(), {prefix, {reinterpret_cast<const std::uint8_t*>(header.data()), header.size()},
-                                        {reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes()}});
+  for (std::size_t i = 0; i < kPrefix; ++i)
+    prefix[i] = static_cast<std::uint8_t>(header.size() >> (8 * i));
+  write_file_atomically(
+      file.string(), {prefix,
+                      {reinterpret_cast<const std::uint8_t*>(header.data()), header.size()},
+                      {reinterpret_cast<const std::uint8_t*>(values.data()), values.size_bytes()}});
 }
 
 StoredModel load_safetensors(const std::filesystem::path& path) {
@@ -83,7 +91,8 @@ StoredModel load_safetensors(const std::filesystem::path& path) {
 }
 
 StoredModel parse_safetensors(std::span<const std::uint8_t> bytes, const std::string& source) {
-  if (bytes.size() < kPrefix) refuse(source, "too short", "at least 8 bytes", std::to_string(bytes.size()));
+  if (bytes.size() < kPrefix)
+    refuse(source, "too short", "at least 8 bytes", std::to_string(bytes.size()));
   const std::size_t length = header_length(bytes.first<kPrefix>(), bytes.size(), source);
   const std::string_view json(reinterpret_cast<const char*>(bytes.data()) + kPrefix, length);
   const std::span<const std::uint8_t> data = bytes.subspan(kPrefix + length);

@@ -26,8 +26,8 @@ struct Entry {
   bool has_dtype = false, has_shape = false, has_range = false;
 };
 
-// Takes the header as it is read, so that nothing is built that the format does not have: two levels of objects, one of
-// arrays. A handler returns false to stop; `problem` then says why.
+// Takes the header as it is read, so that nothing is built that the format does not have: two
+// levels of objects, one of arrays. A handler returns false to stop; `problem` then says why.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   std::vector<Entry> entries;
@@ -63,15 +63,19 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (!names_.insert(name).second) return stop("a key that stands twice", name);
     if (name == kMetadata) return true;
     tensor = name;
-    if (names_.size() > kMaxTensors) return stop("too many tensors", "more than " + std::to_string(kMaxTensors));
-    const bool printable = std::all_of(name.begin(), name.end(), [](unsigned char c) { return c >= 0x20 && c != 0x7f; });
-    if (name.empty() || name.size() > kMaxName || !printable) return stop("a tensor name that cannot be printed");
+    if (names_.size() > kMaxTensors)
+      return stop("too many tensors", "more than " + std::to_string(kMaxTensors));
+    const bool printable = std::all_of(name.begin(), name.end(),
+                                       [](unsigned char c) { return c >= 0x20 && c != 0x7f; });
+    if (name.empty() || name.size() > kMaxName || !printable)
+      return stop("a tensor name that cannot be printed");
     return true;
   }
 
   bool start_array(std::size_t) override {
     Entry* entry = place_ == Place::tensor ? &entries.back() : nullptr;
-    if (entry != nullptr && key_ == "shape" && !std::exchange(entry->has_shape, true)) return move_to(Place::shape);
+    if (entry != nullptr && key_ == "shape" && !std::exchange(entry->has_shape, true))
+      return move_to(Place::shape);
     if (entry != nullptr && key_ == "data_offsets" && !std::exchange(entry->has_range, true)) {
       return move_to(Place::range);
     }
@@ -79,7 +83,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   }
 
   bool end_array() override {
-    if (place_ == Place::range && entries.back().range.size() != 2) return stop("data_offsets are not two numbers");
+    if (place_ == Place::range && entries.back().range.size() != 2)
+      return stop("data_offsets are not two numbers");
     return move_to(Place::tensor);
   }
 
@@ -88,7 +93,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       metadata[key_] = std::move(value);
       return true;
     }
-    if (place_ != Place::tensor || key_ != "dtype" || std::exchange(entries.back().has_dtype, true)) {
+    if (place_ != Place::tensor || key_ != "dtype" ||
+        std::exchange(entries.back().has_dtype, true)) {
       return stop("a text where none belongs", key_);
     }
     entries.back().dtype = std::move(value);
@@ -104,17 +110,23 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       entries.back().shape.push_back(static_cast<std::int64_t>(value));
       return true;
     }
-    if (place_ != Place::range || entries.back().range.size() == 2) return stop("a number where none belongs");
+    if (place_ != Place::range || entries.back().range.size() == 2)
+      return stop("a number where none belongs");
     entries.back().range.push_back(value);
     return true;
   }
 
   bool null() override { return stop("null where a value belongs"); }
   bool boolean(bool) override { return stop("true or false where another value belongs"); }
-  bool number_integer(std::int64_t value) override { return stop("a negative number", std::to_string(value)); }
-  bool number_float(double, const std::string& text) override { return stop("a number that is not whole", text); }
+  bool number_integer(std::int64_t value) override {
+    return stop("a negative number", std::to_string(value));
+  }
+  bool number_float(double, const std::string& text) override {
+    return stop("a number that is not whole", text);
+  }
   bool binary(nlohmann::json::binary_t&) override { return stop("binary data"); }
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception&) override {
+  bool parse_error(std::size_t position, const std::string&,
+                   const nlohmann::json::exception&) override {
     return stop("a header that is not JSON", "byte " + std::to_string(position));
   }
 
@@ -136,13 +148,14 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   std::set<std::string> names_;
 };
 
-[[noreturn]] void refuse(const std::string& source, const std::string& tensor, std::string what, std::string expected,
-                         std::string found) {
-  throw DataError(Problem{.what = "not a model we can read: " + std::move(what),
-                          .where = tensor.empty() ? source : source + ", tensor '" + tensor + "'",
-                          .expected = std::move(expected),
-                          .found = std::move(found),
-                          .remedy = "write the file again with the safetensors library, as float32"});
+[[noreturn]] void refuse(const std::string& source, const std::string& tensor, std::string what,
+                         std::string expected, std::string found) {
+  throw DataError(
+      Problem{.what = "not a model we can read: " + std::move(what),
+              .where = tensor.empty() ? source : source + ", tensor '" + tensor + "'",
+              .expected = std::move(expected),
+              .found = std::move(found),
+              .remedy = "write the file again with the safetensors library, as float32"});
 }
 
 // The bytes of a shape as float32, or nothing when they do not fit 64 bits.
@@ -152,7 +165,8 @@ bool byte_size(const std::vector<std::int64_t>& shape, std::uint64_t& bytes) {
   if (empty) bytes = 0;
   for (const std::int64_t extent : shape) {
     if (empty) break;
-    if (bytes > std::numeric_limits<std::uint64_t>::max() / static_cast<std::uint64_t>(extent)) return false;
+    if (bytes > std::numeric_limits<std::uint64_t>::max() / static_cast<std::uint64_t>(extent))
+      return false;
     bytes *= static_cast<std::uint64_t>(extent);
   }
   return true;
@@ -170,7 +184,8 @@ std::set<std::string> lines_of(const std::string& text) {
 
 }  // namespace
 
-SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t data_size, const std::string& source) {
+SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t data_size,
+                                           const std::string& source) {
   HeaderReader reader;
   if (!nlohmann::json::sax_parse(json.begin(), json.end(), &reader)) {
     refuse(source, reader.tensor, reader.problem, "", reader.found);
@@ -178,40 +193,46 @@ SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t 
   std::stable_sort(reader.entries.begin(), reader.entries.end(),
                    [](const Entry& a, const Entry& b) { return a.range < b.range; });
   const auto frozen_text = reader.metadata.find(kFrozen);
-  const std::set<std::string> frozen =
-      frozen_text == reader.metadata.end() ? std::set<std::string>() : lines_of(frozen_text->second);
+  const std::set<std::string> frozen = frozen_text == reader.metadata.end()
+                                           ? std::set<std::string>()
+                                           : lines_of(frozen_text->second);
   SafetensorsHeader header;
   std::uint64_t end = 0;
   for (Entry& entry : reader.entries) {
     if (entry.dtype != "F32") {
-      refuse(source, entry.name, "its numbers are not float32", "dtype F32", "dtype " + entry.dtype.substr(0, 40));
+      refuse(source, entry.name, "its numbers are not float32", "dtype F32",
+             "dtype " + entry.dtype.substr(0, 40));
     }
     std::uint64_t size = 0;
-    if (entry.range[1] < entry.range[0] || !byte_size(entry.shape, size) || entry.range[1] - entry.range[0] != size) {
-      refuse(source, entry.name, "its shape and its bytes disagree", std::to_string(size) + " bytes",
+    if (entry.range[1] < entry.range[0] || !byte_size(entry.shape, size) ||
+        entry.range[1] - entry.range[0] != size) {
+      refuse(source, entry.name, "its shape and its bytes disagree",
+             std::to_string(size) + " bytes",
              "bytes " + std::to_string(entry.range[0]) + " to " + std::to_string(entry.range[1]));
     }
     if (entry.range[0] != end) {
-      refuse(source, entry.name, "a gap or an overlap before it", "bytes from " + std::to_string(end),
-             "bytes from " + std::to_string(entry.range[0]));
+      refuse(source, entry.name, "a gap or an overlap before it",
+             "bytes from " + std::to_string(end), "bytes from " + std::to_string(entry.range[0]));
     }
     if (entry.range[1] > data_size) {
-      refuse(source, entry.name, "the file ends before it", std::to_string(entry.range[1]) + " bytes of data",
-             std::to_string(data_size));
+      refuse(source, entry.name, "the file ends before it",
+             std::to_string(entry.range[1]) + " bytes of data", std::to_string(data_size));
     }
     end = entry.range[1];
     const bool trainable = !frozen.contains(entry.name);
     header.layout.add(std::move(entry.name), std::move(entry.shape), trainable);
   }
   if (end != data_size) {
-    refuse(source, "", "bytes behind the last tensor", std::to_string(end) + " bytes of data", std::to_string(data_size));
+    refuse(source, "", "bytes behind the last tensor", std::to_string(end) + " bytes of data",
+           std::to_string(data_size));
   }
   header.metadata = std::move(reader.metadata);
   header.metadata.erase(kFrozen);
   return header;
 }
 
-std::string write_safetensors_header(const Layout& layout, const std::map<std::string, std::string>& metadata) {
+std::string write_safetensors_header(const Layout& layout,
+                                     const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   nlohmann::ordered_json notes = metadata;
   std::string frozen;
@@ -221,16 +242,19 @@ std::string write_safetensors_header(const Layout& layout, const std::map<std::s
   if (!frozen.empty()) notes[kFrozen] = frozen;
   if (!notes.empty()) header[kMetadata] = std::move(notes);
   std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  text.pop_back();   // tensors are written behind it one by one: an ordered object would look each name up
+  text.pop_back();  // tensors are written behind it one by one: an ordered object would look each
+                    // name up
   for (const Slot& slot : layout.slots()) {
     if (text.size() > 1) text += ',';
-    text += nlohmann::json(slot.name).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    text += R"(:{"dtype":"F32","shape":)" + nlohmann::json(slot.shape).dump() + R"(,"data_offsets":[)" +
-            std::to_string(slot.offset * sizeof(float)) + "," + std::to_string((slot.offset + slot.size) * sizeof(float)) +
-            "]}";
+    text +=
+        nlohmann::json(slot.name).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    text += R"(:{"dtype":"F32","shape":)" + nlohmann::json(slot.shape).dump() +
+            R"(,"data_offsets":[)" + std::to_string(slot.offset * sizeof(float)) + "," +
+            std::to_string((slot.offset + slot.size) * sizeof(float)) + "]}";
   }
   text += '}';
-  text.append((8 - text.size() % 8) % 8, ' ');   // the data starts on a multiple of 8, as the format asks
+  text.append((8 - text.size() % 8) % 8,
+              ' ');  // the data starts on a multiple of 8, as the format asks
   return text;
 }
 

@@ -9,22 +9,31 @@
 namespace collegium {
 namespace {
 
-constexpr int kBusyMilliseconds = 5000;   // a reader's snapshot never blocks us; another writer's commit is shorter
+constexpr int kBusyMilliseconds =
+    5000;  // a reader's snapshot never blocks us; another writer's commit is shorter
 
 std::string remedy_for(int code) {
   switch (code & 0xff) {
-    case SQLITE_FULL: return "free space on the disk and start again; nothing that was committed is lost";
+    case SQLITE_FULL:
+      return "free space on the disk and start again; nothing that was committed is lost";
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return "another process is writing this file: stop it, or wait until it has finished";
+    case SQLITE_LOCKED:
+      return "another process is writing this file: stop it, or wait until it has finished";
     case SQLITE_READONLY:
     case SQLITE_PERM:
-    case SQLITE_AUTH: return "make the file and its folder writable for this user";
-    case SQLITE_CANTOPEN: return "check that the folder exists and that this user may write in it";
+    case SQLITE_AUTH:
+      return "make the file and its folder writable for this user";
+    case SQLITE_CANTOPEN:
+      return "check that the folder exists and that this user may write in it";
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return "the file is damaged or is no SQLite database: put back a copy, or move it away";
-    case SQLITE_IOERR: return "check the disk: it may be full, over quota or failing";
-    case SQLITE_NOMEM: return "free some memory and start again";
-    default: return "";
+    case SQLITE_NOTADB:
+      return "the file is damaged or is no SQLite database: put back a copy, or move it away";
+    case SQLITE_IOERR:
+      return "check the disk: it may be full, over quota or failing";
+    case SQLITE_NOMEM:
+      return "free some memory and start again";
+    default:
+      return "";
   }
 }
 
@@ -50,13 +59,15 @@ Statement& Statement::bind_integer(std::int64_t value) {
 }
 
 Statement& Statement::bind(double value) {
-  check(sqlite3_bind_double(statement_.get(), ++bound_, value));   // SQLite itself turns NaN into NULL
+  check(
+      sqlite3_bind_double(statement_.get(), ++bound_, value));  // SQLite itself turns NaN into NULL
   return *this;
 }
 
 Statement& Statement::bind(std::string_view value) {
   const char* data = value.data() != nullptr ? value.data() : "";
-  check(sqlite3_bind_text64(statement_.get(), ++bound_, data, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+  check(sqlite3_bind_text64(statement_.get(), ++bound_, data, value.size(), SQLITE_TRANSIENT,
+                            SQLITE_UTF8));
   return *this;
 }
 
@@ -78,7 +89,8 @@ void Statement::run() {
 }
 
 Statement& Statement::reset() {
-  sqlite3_reset(statement_.get());   // its code repeats the error of the last step, which was thrown there
+  sqlite3_reset(
+      statement_.get());  // its code repeats the error of the last step, which was thrown there
   bound_ = 0;
   return *this;
 }
@@ -87,9 +99,13 @@ bool Statement::is_null(int column) const {
   return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
 }
 
-std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_.get(), column); }
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
 
-double Statement::number(int column) const { return sqlite3_column_double(statement_.get(), column); }
+double Statement::number(int column) const {
+  return sqlite3_column_double(statement_.get(), column);
+}
 
 std::string Statement::text(int column) const {
   const unsigned char* data = sqlite3_column_text(statement_.get(), column);
@@ -118,25 +134,27 @@ Database::Database(const std::filesystem::path& file, Mode mode)
   if (mode == Mode::read_only) return;
   Statement journal = prepare("PRAGMA journal_mode = WAL");
   if (!journal.next() || journal.text(0) != "wal") {
-    throw SystemError(Problem{.what = "the database cannot keep a write-ahead log",
-                              .where = *file_,
-                              .expected = "journal mode wal",
-                              .found = "journal mode " + journal.text(0),
-                              .remedy = "put it on a local disk: network file systems often lack what SQLite needs"});
+    throw SystemError(Problem{
+        .what = "the database cannot keep a write-ahead log",
+        .where = *file_,
+        .expected = "journal mode wal",
+        .found = "journal mode " + journal.text(0),
+        .remedy = "put it on a local disk: network file systems often lack what SQLite needs"});
   }
   journal.reset();
   execute("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON");
 }
 
 void Database::execute(std::string_view script) {
-  const int code = sqlite3_exec(database_.get(), std::string(script).c_str(), nullptr, nullptr, nullptr);
+  const int code =
+      sqlite3_exec(database_.get(), std::string(script).c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) fail(database_.get(), code, *file_);
 }
 
 Statement Database::prepare(std::string_view sql) const {
   sqlite3_stmt* statement = nullptr;
-  const int code =
-      sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()), &statement, nullptr);
+  const int code = sqlite3_prepare_v2(database_.get(), sql.data(), static_cast<int>(sql.size()),
+                                      &statement, nullptr);
   if (code != SQLITE_OK) fail(database_.get(), code, *file_);
   return {database_.get(), statement, file_.get()};
 }
@@ -146,7 +164,9 @@ void Database::roll_back() noexcept {
   sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
-Transaction::Transaction(Database& database) : database_(database) { database_.execute("BEGIN IMMEDIATE"); }
+Transaction::Transaction(Database& database) : database_(database) {
+  database_.execute("BEGIN IMMEDIATE");
+}
 
 Transaction::~Transaction() {
   if (open_) database_.roll_back();

@@ -12,13 +12,17 @@ struct sqlite3_stmt;
 
 namespace collegium {
 
-// One prepared statement. Parameters are bound in order, columns are read by position; both are checked by SQLite.
+// One prepared statement. Parameters are bound in order, columns are read by position; both are
+// checked by SQLite.
 class Statement {
  public:
   Statement(Statement&&) noexcept = default;
 
-  // Binds the next parameter. Text is copied; an empty optional binds NULL. Infinity is stored as such, NaN as NULL.
-  Statement& bind(std::integral auto value) { return bind_integer(static_cast<std::int64_t>(value)); }
+  // Binds the next parameter. Text is copied; an empty optional binds NULL. Infinity is stored as
+  // such, NaN as NULL.
+  Statement& bind(std::integral auto value) {
+    return bind_integer(static_cast<std::int64_t>(value));
+  }
   Statement& bind(double value);
   Statement& bind(std::string_view value);
   Statement& bind_null();
@@ -27,9 +31,15 @@ class Statement {
     return value ? bind(*value) : bind_null();
   }
 
-  bool next();   // steps to the next row; false: no more
-  void run();    // steps to the end; for statements without rows
-  Statement& reset();   // for another round of binding
+  template <class... T>
+  Statement& bind_all(const T&... values) {
+    (bind(values), ...);
+    return *this;
+  }
+
+  bool next();         // steps to the next row; false: no more
+  void run();          // steps to the end; for statements without rows
+  Statement& reset();  // for another round of binding
 
   bool is_null(int column) const;
   std::int64_t integer(int column) const;
@@ -54,17 +64,18 @@ class Statement {
   int bound_ = 0;
 };
 
-// One SQLite file in WAL mode with synchronous=FULL: what a transaction wrote is on the disk when commit() returns.
-// Every failure is a SystemError with the file, SQLite's own text and what to do about it. One thread at a time.
+// One SQLite file in WAL mode with synchronous=FULL: what a transaction wrote is on the disk when
+// commit() returns. Every failure is a SystemError with the file, SQLite's own text and what to do
+// about it. One thread at a time.
 class Database {
  public:
-  enum class Mode { create, existing, read_only };   // create: makes the file when it is missing
+  enum class Mode { create, existing, read_only };  // create: makes the file when it is missing
 
   Database(const std::filesystem::path& file, Mode mode);
   Database(Database&&) noexcept = default;
   Database& operator=(Database&&) noexcept = default;
 
-  void execute(std::string_view script);   // statements without parameters, separated by semicolons
+  void execute(std::string_view script);  // statements without parameters, separated by semicolons
   Statement prepare(std::string_view sql) const;
   void roll_back() noexcept;
   const std::string& file() const { return *file_; }
@@ -73,11 +84,12 @@ class Database {
   struct Close {
     void operator()(sqlite3* database) const;
   };
-  std::unique_ptr<std::string> file_;   // at a fixed address: statements print it
+  std::unique_ptr<std::string> file_;  // at a fixed address: statements print it
   std::unique_ptr<sqlite3, Close> database_;
 };
 
-// Takes the write lock at once, so that what is read inside is still true when it commits. Rolls back unless committed.
+// Takes the write lock at once, so that what is read inside is still true when it commits. Rolls
+// back unless committed.
 class Transaction {
  public:
   explicit Transaction(Database& database);

@@ -12,11 +12,12 @@ namespace {
 
 using Kind = PrivacyEvent::Kind;
 
-constexpr std::array<std::pair<Kind, std::string_view>, 5> kNames{{{Kind::none, "none"},
-                                                                   {Kind::gaussian, "gaussian"},
-                                                                   {Kind::sampled_gaussian, "sampled_gaussian"},
-                                                                   {Kind::pure, "pure"},
-                                                                   {Kind::unbounded, "unbounded"}}};
+constexpr std::array<std::pair<Kind, std::string_view>, 5> kNames{
+    {{Kind::none, "none"},
+     {Kind::gaussian, "gaussian"},
+     {Kind::sampled_gaussian, "sampled_gaussian"},
+     {Kind::pure, "pure"},
+     {Kind::unbounded, "unbounded"}}};
 
 void require(bool holds, const char* expected, const std::string& found) {
   if (holds) return;
@@ -31,12 +32,12 @@ bool has_noise(Kind kind) { return kind == Kind::gaussian || kind == Kind::sampl
 
 void check(const PrivacyEvent& event) {
   if (has_noise(event.kind)) {
-    require(std::isfinite(event.noise_multiplier) && event.noise_multiplier > 0, "a finite noise multiplier above 0",
-            std::to_string(event.noise_multiplier));
+    require(std::isfinite(event.noise_multiplier) && event.noise_multiplier > 0,
+            "a finite noise multiplier above 0", std::to_string(event.noise_multiplier));
   }
   if (event.kind == Kind::sampled_gaussian) {
-    require(event.sampling_rate > 0 && event.sampling_rate <= 1, "a sampling rate above 0 and at most 1",
-            std::to_string(event.sampling_rate));
+    require(event.sampling_rate > 0 && event.sampling_rate <= 1,
+            "a sampling rate above 0 and at most 1", std::to_string(event.sampling_rate));
   }
   if (event.kind == Kind::pure) {
     require(std::isfinite(event.epsilon) && event.epsilon >= 0, "a finite epsilon of at least 0",
@@ -79,7 +80,8 @@ std::optional<PrivacyEvent> event_from_json(std::string_view text) {
     return true;
   };
   if (has_noise(event.kind)) known = known && number("noise_multiplier", event.noise_multiplier);
-  if (event.kind == Kind::sampled_gaussian) known = known && number("sampling_rate", event.sampling_rate);
+  if (event.kind == Kind::sampled_gaussian)
+    known = known && number("sampling_rate", event.sampling_rate);
   if (event.kind == Kind::pure) known = known && number("epsilon", event.epsilon);
   if (has_noise(event.kind) || event.kind == Kind::pure) {
     known = known && json.contains("count") && json["count"].is_number_integer();

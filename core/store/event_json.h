@@ -7,9 +7,10 @@
 
 namespace collegium {
 
-// One line of JSON with sorted keys and only what the kind needs: equal events give equal text, so it can be hashed and
-// compared. Throws ConfigError for an event no accountant could charge (negative, zero noise, not finite).
+// One line of JSON with sorted keys and only what the kind needs: equal events give equal text, so
+// it can be hashed and compared. Throws ConfigError for an event no accountant could charge
+// (negative, zero noise, not finite).
 std::string event_to_json(const PrivacyEvent& event);
-std::optional<PrivacyEvent> event_from_json(std::string_view json);   // empty: not such a text
+std::optional<PrivacyEvent> event_from_json(std::string_view json);  // empty: not such a text
 
 }  // namespace collegium

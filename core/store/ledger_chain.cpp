@@ -21,8 +21,9 @@ std::string bytes_in_hex(double value) {
 
 Digest row_hash(const Digest& previous, const ChainedRow& row) {
   const std::string text = std::to_string(row.seq) + "\n" + row.dataset + "\n" + row.run + "\n" +
-                           std::to_string(row.round) + "\n" + row.purpose + "\n" + std::to_string(row.attempt) + "\n" +
-                           row.event + "\n" + bytes_in_hex(row.epsilon_after) + "\n" + row.at;
+                           std::to_string(row.round) + "\n" + row.purpose + "\n" +
+                           std::to_string(row.attempt) + "\n" + row.event + "\n" +
+                           bytes_in_hex(row.epsilon_after) + "\n" + row.at;
   std::vector<std::uint8_t> bytes(previous.begin(), previous.end());
   bytes.insert(bytes.end(), text.begin(), text.end());
   return hash_bytes(bytes);

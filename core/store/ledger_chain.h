@@ -6,7 +6,8 @@
 
 namespace collegium {
 
-// What the chain protects of one charge: everything but its state and output hash, which the triggers guard.
+// What the chain protects of one charge: everything but its state and output hash, which the
+// triggers guard.
 struct ChainedRow {
   std::int64_t seq = 0;
   std::string dataset, run;
@@ -18,8 +19,9 @@ struct ChainedRow {
   std::string at;
 };
 
-// BLAKE2b-256 over the previous row's 32 bytes and the fields, in the order above, joined by newlines; the epsilon as
-// the hex of its eight little-endian bytes. No field holds a newline, so that every text stands for one row.
+// BLAKE2b-256 over the previous row's 32 bytes and the fields, in the order above, joined by
+// newlines; the epsilon as the hex of its eight little-endian bytes. No field holds a newline, so
+// that every text stands for one row.
 Digest row_hash(const Digest& previous, const ChainedRow& row);
 
 }  // namespace collegium

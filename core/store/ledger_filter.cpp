@@ -22,12 +22,14 @@ void add_event(std::vector<PrivacyEvent>& events, const PrivacyEvent& event) {
   events.push_back(event);
 }
 
-double composed_epsilon(const EpsilonOf& epsilon_of, const std::vector<PrivacyEvent>& events, double delta) {
+double composed_epsilon(const EpsilonOf& epsilon_of, const std::vector<PrivacyEvent>& events,
+                        double delta) {
   if (events.empty()) return 0.0;
   const bool bounded = std::none_of(events.begin(), events.end(), [](const PrivacyEvent& event) {
     return event.kind == PrivacyEvent::Kind::unbounded;
   });
-  const double epsilon = bounded ? epsilon_of(events, delta) : std::numeric_limits<double>::infinity();
+  const double epsilon =
+      bounded ? epsilon_of(events, delta) : std::numeric_limits<double>::infinity();
   return std::isnan(epsilon) || epsilon < 0 ? std::numeric_limits<double>::infinity() : epsilon;
 }
 

@@ -2,8 +2,9 @@
 
 namespace collegium {
 
-// site.db. The triggers make the table append-only for every program, not only for this one: a charge is inserted as
-// `reserved` behind the last one and afterwards moves once, to `released` or `void`.
+// site.db. The triggers make the table append-only for every program, not only for this one: a
+// charge is inserted as `reserved` behind the last one and afterwards moves once, to `released` or
+// `void`.
 inline constexpr const char* kLedgerSchema = R"sql(
 CREATE TABLE IF NOT EXISTS dataset(
   id TEXT PRIMARY KEY, unit TEXT NOT NULL CHECK(unit IN ('patient', 'site')), delta REAL NOT NULL,

@@ -4,8 +4,8 @@
 
 namespace collegium {
 
-// Held while this process may write what the file guards. The kernel lets go of it when the process ends, however it
-// ends, so a lock is never left behind. The file holds the process id, for people.
+// Held while this process may write what the file guards. The kernel lets go of it when the process
+// ends, however it ends, so a lock is never left behind. The file holds the process id, for people.
 class LockFile {
  public:
   // Throws SystemError naming `what` and the process that holds the lock.

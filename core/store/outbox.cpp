@@ -13,9 +13,10 @@
 namespace collegium {
 namespace {
 
-// A file: magic, body length (4 bytes, little-endian), body, bytes.
+// A file: magic, body length (4 bytes, little-endian), hash of what follows, body, bytes.
 constexpr std::string_view kMagic = "COLUPD01";
-constexpr std::size_t kPrefix = 12;
+constexpr std::size_t kHashAt = 12;
+constexpr std::size_t kPrefix = kHashAt + std::tuple_size_v<Digest>;
 constexpr std::string_view kSuffix = ".update";
 constexpr std::size_t kMaxBody = 1024 * 1024;
 
@@ -30,13 +31,15 @@ std::span<const std::uint8_t> as_bytes(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
-SystemError damaged(const std::filesystem::path& file, const std::string& expected, const std::string& found) {
-  return SystemError(Problem{.what = "the stored update is damaged",
-                             .where = file.string(),
-                             .expected = expected,
-                             .found = found,
-                             .remedy = "put back a copy of the site's state folder, or leave the round: it was charged "
-                                       "and its only output is lost"});
+SystemError damaged(const std::filesystem::path& file, const std::string& expected,
+                    const std::string& found) {
+  return SystemError(Problem{
+      .what = "the stored update is damaged",
+      .where = file.string(),
+      .expected = expected,
+      .found = found,
+      .remedy = "put back a copy of the site's state folder, or leave the round: it was charged "
+                "and its only output is lost"});
 }
 
 // "<run>-<round>.update"; false for any other file.
@@ -52,10 +55,13 @@ bool parse_name(const std::string& name, Outbox::Entry& entry) {
 
 }  // namespace
 
-Outbox::Outbox(std::filesystem::path folder) : folder_(std::move(folder)) { make_folders(folder_.string()); }
+Outbox::Outbox(std::filesystem::path folder) : folder_(std::move(folder)) {
+  make_folders(folder_.string());
+}
 
 std::filesystem::path Outbox::path_of(const std::string& run, std::uint64_t round) const {
-  const bool hex = !run.empty() && run.size() <= 64 && run.find_first_not_of("0123456789abcdef") == std::string::npos;
+  const bool hex = !run.empty() && run.size() <= 64 &&
+                   run.find_first_not_of("0123456789abcdef") == std::string::npos;
   if (!hex) {
     throw ConfigError(Problem{.what = "a run's id cannot be part of a file name",
                               .where = "outbox",
@@ -76,29 +82,40 @@ Digest Outbox::persist(const std::string& run, std::uint64_t round, std::string_
   }
   std::array<std::uint8_t, kPrefix> prefix{};
   std::memcpy(prefix.data(), kMagic.data(), kMagic.size());
-  for (std::size_t i = 0; i < 4; ++i) prefix[kMagic.size() + i] = static_cast<std::uint8_t>(body.size() >> (8 * i));
+  for (std::size_t i = 0; i < 4; ++i)
+    prefix[kMagic.size() + i] = static_cast<std::uint8_t>(body.size() >> (8 * i));
+  const Digest hash = hash_of(body, bytes);
+  std::copy(hash.begin(), hash.end(), prefix.begin() + kHashAt);
   write_file_atomically(file.string(), {prefix, as_bytes(body), bytes}, 0600);
-  return hash_of(body, bytes);
+  return hash;
 }
 
-std::optional<Outbox::Parcel> Outbox::load(const std::string& run, std::uint64_t round, const Digest& expected) const {
+std::optional<Outbox::Parcel> Outbox::load(const std::string& run, std::uint64_t round,
+                                           const Digest& expected) const {
   const std::filesystem::path file = path_of(run, round);
   if (!std::filesystem::exists(file)) return std::nullopt;
   std::vector<std::uint8_t> content = read_file(file.string());
   if (content.size() < kPrefix || std::memcmp(content.data(), kMagic.data(), kMagic.size()) != 0) {
-    throw damaged(file, "a stored update", std::to_string(content.size()) + " bytes of something else");
+    throw damaged(file, "a stored update",
+                  std::to_string(content.size()) + " bytes of something else");
   }
   std::size_t length = 0;
-  for (std::size_t i = 0; i < 4; ++i) length |= static_cast<std::size_t>(content[kMagic.size() + i]) << (8 * i);
+  for (std::size_t i = 0; i < 4; ++i)
+    length |= static_cast<std::size_t>(content[kMagic.size() + i]) << (8 * i);
   if (length > kMaxBody || length > content.size() - kPrefix) {
-    throw damaged(file, "a message of " + std::to_string(length) + " bytes", "a file that ends before");
+    throw damaged(file, "a message of " + std::to_string(length) + " bytes",
+                  "a file that ends before");
   }
+  Digest stated{};
+  std::memcpy(stated.data(), content.data() + kHashAt, stated.size());
   Parcel parcel;
   parcel.body.assign(reinterpret_cast<const char*>(content.data()) + kPrefix, length);
   content.erase(content.begin(), content.begin() + static_cast<std::ptrdiff_t>(kPrefix + length));
   parcel.bytes = std::move(content);
   parcel.hash = hash_of(parcel.body, parcel.bytes);
-  if (parcel.hash != expected) throw damaged(file, "hash " + to_hex(expected), "hash " + to_hex(parcel.hash));
+  if (parcel.hash != stated)
+    throw damaged(file, "hash " + to_hex(stated), "hash " + to_hex(parcel.hash));
+  if (parcel.hash != expected) return std::nullopt;
   return parcel;
 }
 

@@ -11,9 +11,9 @@
 
 namespace collegium {
 
-// What a site has computed and may have to send again: FOLDER/<run>-<round>.update holds the message body and the
-// update's bytes. After a restart the stored bytes are sent, never computed anew: a second draw of noise under one
-// charge would reveal differences.
+// What a site has computed and may have to send again: FOLDER/<run>-<round>.update holds the
+// message body and the update's bytes. After a restart the stored bytes are sent, never computed
+// anew: a second draw of noise under one charge would reveal differences.
 class Outbox {
  public:
   struct Entry {
@@ -23,19 +23,23 @@ class Outbox {
   struct Parcel {
     std::string body;
     std::vector<std::uint8_t> bytes;
-    Digest hash{};   // over both
+    Digest hash{};  // over both
   };
 
-  explicit Outbox(std::filesystem::path folder);   // makes the folder
+  explicit Outbox(std::filesystem::path folder);  // makes the folder
 
-  // Durable when it returns; replaces what the round had before. The hash belongs into the ledger's release().
-  Digest persist(const std::string& run, std::uint64_t round, std::string_view body, std::span<const std::uint8_t> bytes);
-  // Empty: nothing is stored. Throws SystemError when the file is damaged or is not the one with `expected`.
-  std::optional<Parcel> load(const std::string& run, std::uint64_t round, const Digest& expected) const;
+  // Durable when it returns; replaces what the round had before. The hash belongs into the ledger's
+  // release().
+  Digest persist(const std::string& run, std::uint64_t round, std::string_view body,
+                 std::span<const std::uint8_t> bytes);
+  // Empty: nothing is stored, or another output of that round: one that a crash kept from being
+  // released, which stands where the older one stood. Throws SystemError when the file is damaged.
+  std::optional<Parcel> load(const std::string& run, std::uint64_t round,
+                             const Digest& expected) const;
 
-  void drop(const std::string& run, std::uint64_t round);          // accepted; nothing stored is no mistake
-  void drop_before(const std::string& run, std::uint64_t round);   // superseded
-  std::vector<Entry> entries() const;                              // by run, then round
+  void drop(const std::string& run, std::uint64_t round);  // accepted; nothing stored is no mistake
+  void drop_before(const std::string& run, std::uint64_t round);  // superseded
+  std::vector<Entry> entries() const;                             // by run, then round
 
  private:
   std::filesystem::path path_of(const std::string& run, std::uint64_t round) const;

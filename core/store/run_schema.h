@@ -2,8 +2,8 @@
 
 namespace collegium {
 
-// run.db: docs say what a column means, Python reads it with its own sqlite3. Empty text stands for "none"; NULL for a
-// number that nobody stated. Times are UTC text (store/timestamp.h).
+// run.db: docs say what a column means, Python reads it with its own sqlite3. Empty text stands for
+// "none"; NULL for a number that nobody stated. Times are UTC text (store/timestamp.h).
 inline constexpr const char* kRunSchema = R"sql(
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS site(

@@ -22,19 +22,24 @@ std::string now() { return timestamp(std::chrono::system_clock::now()); }
 
 std::string checkpoint_name(std::uint64_t round) {
   std::array<char, 64> name{};
-  std::snprintf(name.data(), name.size(), "checkpoints/round-%06llu.safetensors", static_cast<unsigned long long>(round));
+  std::snprintf(name.data(), name.size(), "checkpoints/round-%06llu.safetensors",
+                static_cast<unsigned long long>(round));
   return name.data();
 }
 
 std::string hash_of(std::span<const float> model) {
-  return to_hex(hash_bytes({reinterpret_cast<const std::uint8_t*>(model.data()), model.size_bytes()}));
+  return to_hex(
+      hash_bytes({reinterpret_cast<const std::uint8_t*>(model.data()), model.size_bytes()}));
 }
 
 void write_metric(Database& database, const MetricRow& metric) {
   database
-      .prepare("INSERT INTO metric(round, site, name, value, count) VALUES(?, ?, ?, ?, ?) "
-               "ON CONFLICT(round, site, name) DO UPDATE SET value = excluded.value, count = excluded.count")
-      .bind(metric.round).bind(metric.site).bind(metric.name).bind(metric.value).bind(metric.count).run();
+      .prepare(
+          "INSERT INTO metric(round, site, name, value, count) VALUES(?, ?, ?, ?, ?) "
+          "ON CONFLICT(round, site, name) DO UPDATE SET value = excluded.value, count = "
+          "excluded.count")
+      .bind_all(metric.round, metric.site, metric.name, metric.value, metric.count)
+      .run();
 }
 
 std::filesystem::path made(const std::filesystem::path& folder) {
@@ -74,11 +79,12 @@ RunStore RunStore::create(const std::filesystem::path& folder, const RunInfo& in
   RunStore store(made(folder), Database::Mode::create);
   if (store.info_.run == info.run) return store;
   if (!store.info_.run.empty()) {
-    throw SystemError(Problem{.what = "the folder holds another run",
-                              .where = folder.string(),
-                              .expected = "run " + info.run,
-                              .found = "run " + store.info_.run + " of '" + store.info_.name + "', " + store.state(),
-                              .remedy = "choose another [run] folder, or resume that run"});
+    throw SystemError(Problem{
+        .what = "the folder holds another run",
+        .where = folder.string(),
+        .expected = "run " + info.run,
+        .found = "run " + store.info_.run + " of '" + store.info_.name + "', " + store.state(),
+        .remedy = "choose another [run] folder, or resume that run"});
   }
   Transaction transaction(store.database_);
   store.set_meta("run", info.run);
@@ -102,20 +108,26 @@ std::string RunStore::meta(std::string_view key) const {
 }
 
 void RunStore::set_meta(std::string_view key, std::string_view value) {
-  database_.prepare("INSERT INTO meta(key, value) VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET value = excluded.value")
-      .bind(key).bind(value).run();
+  database_
+      .prepare(
+          "INSERT INTO meta(key, value) VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET value = "
+          "excluded.value")
+      .bind_all(key, value)
+      .run();
 }
 
 std::string RunStore::state() const { return meta("state"); }
 
 std::optional<RunStore::Closed> RunStore::last_closed() const {
   Statement row = database_.prepare(
-      "SELECT number, model, model_hash FROM round WHERE state = 'closed' ORDER BY number DESC LIMIT 1");
+      "SELECT number, model, model_hash FROM round WHERE state = 'closed' ORDER BY number DESC "
+      "LIMIT 1");
   if (!row.next()) return std::nullopt;
   return Closed{static_cast<std::uint64_t>(row.integer(0)), {row.text(1), row.text(2)}};
 }
 
-Checkpoint RunStore::write_checkpoint(std::uint64_t round, const Layout& layout, std::span<const float> model) {
+Checkpoint RunStore::write_checkpoint(std::uint64_t round, const Layout& layout,
+                                      std::span<const float> model) {
   Checkpoint checkpoint{checkpoint_name(round), hash_of(model)};
   save_safetensors(folder_ / checkpoint.file, layout, model,
                    {{"collegium.run", info_.run}, {"collegium.round", std::to_string(round)}});
@@ -126,30 +138,39 @@ std::vector<float> RunStore::load_checkpoint(const Checkpoint& model, const Layo
   StoredModel stored = load_safetensors(folder_ / model.file);
   const bool fits = stored.layout == layout;
   if (fits && hash_of(stored.values) == model.hash) return std::move(stored.values);
-  throw SystemError(Problem{.what = "this is not the model that the run recorded",
-                            .where = (folder_ / model.file).string(),
-                            .expected = fits ? "hash " + model.hash : "layout " + layout.hash(),
-                            .found = fits ? "hash " + hash_of(stored.values) : "layout " + stored.layout.hash(),
-                            .remedy = "put back the file; the run cannot go on from another model"});
+  throw SystemError(
+      Problem{.what = "this is not the model that the run recorded",
+              .where = (folder_ / model.file).string(),
+              .expected = fits ? "hash " + model.hash : "layout " + layout.hash(),
+              .found = fits ? "hash " + hash_of(stored.values) : "layout " + stored.layout.hash(),
+              .remedy = "put back the file; the run cannot go on from another model"});
 }
 
 void RunStore::write_round(const RoundRow& round, std::string_view state,
-                           std::span<const ContributionRow> contributions, std::span<const MetricRow> metrics) {
+                           std::span<const ContributionRow> contributions,
+                           std::span<const MetricRow> metrics) {
   Transaction transaction(database_);
   database_
-      .prepare("INSERT OR REPLACE INTO round(number, state, attempts, opened, closed, seconds, model, model_hash, "
-               "bytes_in, bytes_out, reason) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-      .bind(round.number).bind(state).bind(round.attempts).bind(timestamp(round.opened)).bind(timestamp(round.closed))
-      .bind(round.seconds).bind(round.model.file).bind(round.model.hash).bind(round.bytes_in).bind(round.bytes_out)
-      .bind(round.reason).run();
+      .prepare(
+          "INSERT OR REPLACE INTO round(number, state, attempts, opened, closed, seconds, model, "
+          "model_hash, "
+          "bytes_in, bytes_out, reason) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind_all(round.number, state, round.attempts, timestamp(round.opened),
+                timestamp(round.closed), round.seconds, round.model.file, round.model.hash,
+                round.bytes_in, round.bytes_out, round.reason)
+      .run();
   database_.prepare("DELETE FROM contribution WHERE round = ?").bind(round.number).run();
   for (const ContributionRow& row : contributions) {
     database_
-        .prepare("INSERT INTO contribution(round, site, state, reason, weight, steps, loss, seconds, bytes, "
-                 "update_hash, epsilon, delta, code, note) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-        .bind(round.number).bind(row.site).bind(row.state).bind(row.reason).bind(row.weight).bind(row.steps)
-        .bind(row.loss).bind(row.seconds).bind(row.bytes).bind(row.update_hash).bind(row.epsilon).bind(row.delta)
-        .bind(row.code).bind(row.note).run();
+        .prepare(
+            "INSERT INTO contribution(round, site, state, reason, weight, steps, loss, seconds, "
+            "bytes, "
+            "update_hash, epsilon, delta, code, note) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+            "?, ?)")
+        .bind_all(round.number, row.site, row.state, row.reason, row.weight, row.steps, row.loss,
+                  row.seconds, row.bytes, row.update_hash, row.epsilon, row.delta, row.code,
+                  row.note)
+        .run();
   }
   for (const MetricRow& metric : metrics) write_metric(database_, metric);
   transaction.commit();
@@ -158,9 +179,10 @@ void RunStore::write_round(const RoundRow& round, std::string_view state,
 void RunStore::close_round(const RoundRow& round, std::span<const ContributionRow> contributions,
                            std::span<const MetricRow> metrics) {
   if (round.model.file.empty() || !std::filesystem::exists(folder_ / round.model.file)) {
-    throw SystemError(Problem{.what = "round " + std::to_string(round.number) + " cannot be closed without its model",
-                              .where = (folder_ / round.model.file).string(),
-                              .remedy = "write the checkpoint first"});
+    throw SystemError(Problem{
+        .what = "round " + std::to_string(round.number) + " cannot be closed without its model",
+        .where = (folder_ / round.model.file).string(),
+        .remedy = "write the checkpoint first"});
   }
   write_round(round, "closed", contributions, metrics);
 }
@@ -178,7 +200,8 @@ void RunStore::record_metrics(std::span<const MetricRow> metrics) {
 
 std::vector<ContributionRow> RunStore::contributions(std::uint64_t round) const {
   Statement row = database_.prepare(
-      "SELECT site, state, code, reason, weight, steps, loss, seconds, bytes, update_hash, epsilon, delta, note "
+      "SELECT site, state, code, reason, weight, steps, loss, seconds, bytes, update_hash, "
+      "epsilon, delta, note "
       "FROM contribution WHERE round = ? ORDER BY rowid");
   row.bind(round);
   std::vector<ContributionRow> rows;
@@ -200,24 +223,30 @@ std::vector<ContributionRow> RunStore::contributions(std::uint64_t round) const 
   return rows;
 }
 
-void RunStore::record_site(const std::string& name, const std::string& public_key, const std::string& state,
-                           const std::string& software) {
+void RunStore::record_site(const std::string& name, const std::string& public_key,
+                           const std::string& state, const std::string& software) {
   const std::string at = now();
   database_
-      .prepare("INSERT INTO site(name, public_key, state, first_seen, last_seen, software) VALUES(?, ?, ?, ?, ?, ?) "
-               "ON CONFLICT(name) DO UPDATE SET public_key = excluded.public_key, state = excluded.state, "
-               "last_seen = excluded.last_seen, software = excluded.software")
-      .bind(name).bind(public_key).bind(state).bind(at).bind(at).bind(software).run();
+      .prepare(
+          "INSERT INTO site(name, public_key, state, first_seen, last_seen, software) VALUES(?, ?, "
+          "?, ?, ?, ?) "
+          "ON CONFLICT(name) DO UPDATE SET public_key = excluded.public_key, state = "
+          "excluded.state, "
+          "last_seen = excluded.last_seen, software = excluded.software")
+      .bind_all(name, public_key, state, at, at, software)
+      .run();
 }
 
 void RunStore::event(std::string_view level, std::string_view site, std::string_view text) {
   database_.prepare("INSERT INTO event(at, level, site, text) VALUES(?, ?, ?, ?)")
-      .bind(now()).bind(level).bind(site).bind(text).run();
+      .bind_all(now(), level, site, text)
+      .run();
 }
 
 void RunStore::record_sites(std::span<const SiteRow> sites) {
   Transaction transaction(database_);
-  for (const SiteRow& site : sites) record_site(site.name, site.public_key, site.state, site.software);
+  for (const SiteRow& site : sites)
+    record_site(site.name, site.public_key, site.state, site.software);
   transaction.commit();
 }
 
@@ -225,7 +254,11 @@ void RunStore::events(std::span<const EventRow> events) {
   Transaction transaction(database_);
   for (const EventRow& event : events) {
     database_.prepare("INSERT INTO event(at, level, site, text) VALUES(?, ?, ?, ?)")
-        .bind(timestamp(event.at)).bind(event.level).bind(event.site).bind(event.text).run();
+        .bind(timestamp(event.at))
+        .bind(event.level)
+        .bind(event.site)
+        .bind(event.text)
+        .run();
   }
   transaction.commit();
 }
@@ -251,8 +284,9 @@ void RunStore::reopen() {
 void RunStore::prune_checkpoints(std::int64_t keep) {
   std::vector<std::pair<std::int64_t, std::string>> old;
   Statement rows = database_.prepare(
-      "SELECT number, model FROM round WHERE state = 'closed' AND model <> '' ORDER BY number DESC LIMIT -1 OFFSET ?");
-  rows.bind(std::max<std::int64_t>(keep, 1));   // the newest one is what a restart needs
+      "SELECT number, model FROM round WHERE state = 'closed' AND model <> '' ORDER BY number DESC "
+      "LIMIT -1 OFFSET ?");
+  rows.bind(std::max<std::int64_t>(keep, 1));  // the newest one is what a restart needs
   while (rows.next()) old.emplace_back(rows.integer(0), rows.text(1));
   for (const auto& [number, file] : old) {
     std::error_code error;

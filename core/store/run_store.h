@@ -16,53 +16,54 @@ namespace collegium {
 
 // What a run is; written once when its folder is made.
 struct RunInfo {
-  std::string run = {};       // hex of the run's id
-  std::string name = {};      // of the federation
-  std::string config = {};    // TOML
-  std::string layout = {};    // hash
+  std::string run = {};     // hex of the run's id
+  std::string name = {};    // of the federation
+  std::string config = {};  // TOML
+  std::string layout = {};  // hash
   bool simulation = false;
 };
 
 // What one site gave to one round, or why it gave nothing.
 struct ContributionRow {
   std::string site = {};
-  std::string state = {};     // accepted, rejected, missing, failed
-  std::string code = {};      // of a refusal or failure: "norm_too_large"; empty when accepted
-  std::string reason = {};    // the same for people
+  std::string state = {};   // accepted, rejected, missing, failed
+  std::string code = {};    // of a refusal or failure: "norm_too_large"; empty when accepted
+  std::string reason = {};  // the same for people
   double weight = 0;
   std::int64_t steps = 0;
-  std::optional<double> loss = {};      // empty: withheld
-  double seconds = 0;              // from the task to the result
+  std::optional<double> loss = {};  // empty: withheld
+  double seconds = 0;               // from the task to the result
   std::int64_t bytes = 0;
   std::string update_hash = {};
-  std::optional<double> epsilon = {};   // spent by this site so far; empty: it made no statement
+  std::optional<double> epsilon = {};  // spent by this site so far; empty: it made no statement
   std::optional<double> delta = {};
-  std::string note = {};                // what else a person should know
+  std::string note = {};  // what else a person should know
 };
 
 struct MetricRow {
-  std::uint64_t round = 0;   // of the model left by this round; 0: the model the run started from
+  std::uint64_t round = 0;  // of the model left by this round; 0: the model the run started from
   std::string site = {};
-  std::string name = {};      // "dice_wt"
+  std::string name = {};  // "dice_wt"
   double value = 0;
-  std::int64_t count = 0;    // subjects behind the value
+  std::int64_t count = 0;  // subjects behind the value
 };
 
 struct SiteRow {
-  std::string name;
-  std::string public_key;
-  std::string state;         // away, ready, working, ...
-  std::string software;
+  std::string name = {};
+  std::string public_key = {};
+  std::string state = {};  // away, ready, working, ...
+  std::string software = {};
 };
 
 struct EventRow {
-  std::chrono::system_clock::time_point at;
-  std::string level;         // info, warning, error
-  std::string site;          // empty: not about one site
-  std::string text;
+  std::chrono::system_clock::time_point at = {};
+  std::string level = {};  // info, warning, error
+  std::string site = {};   // empty: not about one site
+  std::string text = {};
 };
 
-// A model in the run's folder: `file` relative to the folder, `hash` of its raw float32 bytes, in hex.
+// A model in the run's folder: `file` relative to the folder, `hash` of its raw float32 bytes, in
+// hex.
 struct Checkpoint {
   std::string file = {};
   std::string hash = {};
@@ -74,26 +75,27 @@ struct RoundRow {
   std::chrono::system_clock::time_point opened = {};
   std::chrono::system_clock::time_point closed = {};
   double seconds = 0;
-  Checkpoint model = {};      // after this round; empty for an abandoned one
+  Checkpoint model = {};  // after this round; empty for an abandoned one
   std::int64_t bytes_in = 0;
   std::int64_t bytes_out = 0;
-  std::string reason = {};    // why it was abandoned, or who was left out
+  std::string reason = {};  // why it was abandoned, or who was left out
 };
 
-// What a run leaves behind: FOLDER/run.db, checkpoints/round-000012.safetensors, model.safetensors. One process writes
-// it; any number read run.db beside it (Python's sqlite3 does).
+// What a run leaves behind: FOLDER/run.db, checkpoints/round-000012.safetensors, model.safetensors.
+// One process writes it; any number read run.db beside it (Python's sqlite3 does).
 //
-// A round counts when its row says so, and its row is committed after its model is durable: a crash at any point
-// resumes at the last closed round, whose model is there.
+// A round counts when its row says so, and its row is committed after its model is durable: a crash
+// at any point resumes at the last closed round, whose model is there.
 class RunStore {
  public:
-  // Makes the folder, or opens it when `info.run` is the run that is in it; refuses another run's folder.
+  // Makes the folder, or opens it when `info.run` is the run that is in it; refuses another run's
+  // folder.
   static RunStore create(const std::filesystem::path& folder, const RunInfo& info);
-  static RunStore open(const std::filesystem::path& folder);   // refuses a folder without a run
+  static RunStore open(const std::filesystem::path& folder);  // refuses a folder without a run
 
   const RunInfo& info() const { return info_; }
   const std::filesystem::path& folder() const { return folder_; }
-  std::string state() const;   // running, finished, stopped, failed
+  std::string state() const;  // running, finished, stopped, failed
 
   // The last closed round with its model; empty: no round was closed yet.
   struct Closed {
@@ -103,7 +105,8 @@ class RunStore {
   std::optional<Closed> last_closed() const;
 
   // Durable when it returns. Round 0 is the model the run starts from.
-  Checkpoint write_checkpoint(std::uint64_t round, const Layout& layout, std::span<const float> model);
+  Checkpoint write_checkpoint(std::uint64_t round, const Layout& layout,
+                              std::span<const float> model);
   // Throws SystemError when the file is missing or is not what the run recorded.
   std::vector<float> load_checkpoint(const Checkpoint& model, const Layout& layout) const;
 
@@ -113,7 +116,8 @@ class RunStore {
   void abandon_round(const RoundRow& round, std::span<const ContributionRow> contributions,
                      std::span<const MetricRow> metrics = {});
 
-  void record_metrics(std::span<const MetricRow> metrics);   // replaces those of the same round, site and name
+  void record_metrics(
+      std::span<const MetricRow> metrics);  // replaces those of the same round, site and name
   std::vector<ContributionRow> contributions(std::uint64_t round) const;
 
   void record_site(const std::string& name, const std::string& public_key, const std::string& state,
@@ -123,16 +127,20 @@ class RunStore {
   void record_sites(std::span<const SiteRow> sites);
   void events(std::span<const EventRow> events);
 
-  // Ends the run: writes model.safetensors from the given model unless that is empty, then the state.
-  void finish(std::string_view state, std::string_view reason, const Layout& layout, std::span<const float> model);
-  void reopen();   // a stopped run goes on
+  // Ends the run: writes model.safetensors from the given model unless that is empty, then the
+  // state.
+  void finish(std::string_view state, std::string_view reason, const Layout& layout,
+              std::span<const float> model);
+  void reopen();  // a stopped run goes on
 
-  // Deletes all but the `keep` newest checkpoints of closed rounds. Round 0 and files of unknown origin stay.
+  // Deletes all but the `keep` newest checkpoints of closed rounds. Round 0 and files of unknown
+  // origin stay.
   void prune_checkpoints(std::int64_t keep);
 
  private:
   RunStore(std::filesystem::path folder, Database::Mode mode);
-  void write_round(const RoundRow& round, std::string_view state, std::span<const ContributionRow> contributions,
+  void write_round(const RoundRow& round, std::string_view state,
+                   std::span<const ContributionRow> contributions,
                    std::span<const MetricRow> metrics);
   std::string meta(std::string_view key) const;
   void set_meta(std::string_view key, std::string_view value);

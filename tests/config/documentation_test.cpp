@@ -19,7 +19,8 @@ using Page = std::map<std::string, std::map<std::string, std::string>>;
 
 std::string trimmed(const std::string& text) {
   const std::size_t start = text.find_first_not_of(' ');
-  return start == std::string::npos ? "" : text.substr(start, text.find_last_not_of(' ') - start + 1);
+  return start == std::string::npos ? ""
+                                    : text.substr(start, text.find_last_not_of(' ') - start + 1);
 }
 
 Page read_page() {
@@ -51,7 +52,8 @@ std::set<std::string> keys_on(const Page& page, const std::string& heading) {
 // A key that cannot exist makes the code list those it knows.
 std::set<std::string> keys_known(const std::function<void()>& read_with_unknown_key) {
   const Problem problem = problem_of(read_with_unknown_key);
-  EXPECT_EQ(problem.found, "no_such_key") << problem.what << " at " << problem.where << " expected " << problem.expected;
+  EXPECT_EQ(problem.found, "no_such_key")
+      << problem.what << " at " << problem.where << " expected " << problem.expected;
   std::string list = problem.expected.substr(std::string("one of ").size());
   std::set<std::string> keys;
   std::istringstream words(list);
@@ -61,7 +63,7 @@ std::set<std::string> keys_known(const std::function<void()>& read_with_unknown_
 
 struct Section {
   std::string heading;
-  std::string toml;   // a valid file up to the place where one more key of this table can stand
+  std::string toml;  // a valid file up to the place where one more key of this table can stand
 };
 
 const std::vector<Section> kFederation{{"`[federation]`", "[federation]\n"},
@@ -74,25 +76,28 @@ const std::vector<Section> kFederation{{"`[federation]`", "[federation]\n"},
                                        {"`[plugins]`", "[plugins]\n"}};
 
 const std::string kSite = "[site]\nname = 'guys'\n[data]\npath = 'x'\nn_public = 5\n";
-const std::vector<Section> kSiteSections{{"`[site]`", "[data]\npath = 'x'\n[site]\nname = 'guys'\n"},
-                                         {"`[data]`", kSite},
-                                         {"`[policy]`", kSite + "[policy]\n"},
-                                         {"`[policy.privacy]`", kSite + "[policy.privacy]\nepsilon = 1\ndelta = 1e-3\n"},
-                                         {"`[plugins]` at a site", kSite + "[plugins]\n"},
-                                         {"`[resources]`", kSite + "[resources]\n"}};
+const std::vector<Section> kSiteSections{
+    {"`[site]`", "[data]\npath = 'x'\n[site]\nname = 'guys'\n"},
+    {"`[data]`", kSite},
+    {"`[policy]`", kSite + "[policy]\n"},
+    {"`[policy.privacy]`", kSite + "[policy.privacy]\nepsilon = 1\ndelta = 1e-3\n"},
+    {"`[plugins]` at a site", kSite + "[plugins]\n"},
+    {"`[resources]`", kSite + "[resources]\n"}};
 
 TEST(ConfigurationPage, ListsExactlyTheKeysTheCodeKnows) {
   const Page page = read_page();
   for (const Section& section : kFederation) {
     SCOPED_TRACE(section.heading);
     const std::string toml = section.toml + "no_such_key = 1\n";
-    EXPECT_EQ(keys_on(page, section.heading),
-              keys_known([&] { FederationConfig::read(Settings::parse(toml, "federation.toml")); }));
+    EXPECT_EQ(keys_on(page, section.heading), keys_known([&] {
+                FederationConfig::read(Settings::parse(toml, "federation.toml"));
+              }));
   }
   for (const Section& section : kSiteSections) {
     SCOPED_TRACE(section.heading);
     const std::string toml = section.toml + "no_such_key = 1\n";
-    EXPECT_EQ(keys_on(page, section.heading), keys_known([&] { SiteConfig::read(Settings::parse(toml, "site.toml")); }));
+    EXPECT_EQ(keys_on(page, section.heading),
+              keys_known([&] { SiteConfig::read(Settings::parse(toml, "site.toml")); }));
   }
 }
 
@@ -103,9 +108,10 @@ TEST(ConfigurationPage, HasASectionForEveryTable) {
       tables.insert(heading.substr(2, heading.size() - 4));
     }
   }
-  std::set<std::string> known =
-      keys_known([] { FederationConfig::read(Settings::parse("no_such_key = 1", "federation.toml")); });
-  known.merge(keys_known([] { SiteConfig::read(Settings::parse("no_such_key = 1\n" + kSite, "site.toml")); }));
+  std::set<std::string> known = keys_known(
+      [] { FederationConfig::read(Settings::parse("no_such_key = 1", "federation.toml")); });
+  known.merge(keys_known(
+      [] { SiteConfig::read(Settings::parse("no_such_key = 1\n" + kSite, "site.toml")); }));
   EXPECT_EQ(tables, known);
 }
 
@@ -115,7 +121,8 @@ TEST(ConfigurationPage, StatesTheDefaultsOfTheCode) {
   const auto stated = [&](const std::string& heading) {
     std::string toml;
     for (const auto& [key, value] : page.at(heading)) {
-      const bool literal = value.size() > 2 && value.front() == '`' && value.find('`', 1) == value.size() - 1;
+      const bool literal =
+          value.size() > 2 && value.front() == '`' && value.find('`', 1) == value.size() - 1;
       if (literal) toml += key + " = " + value.substr(1, value.size() - 2) + "\n";
     }
     EXPECT_FALSE(toml.empty()) << heading;
@@ -151,12 +158,14 @@ TEST(ConfigurationPage, StatesTheDefaultsOfASite) {
     if (heading == std::string("site")) toml += "name = 'guys'\n";
     if (heading == std::string("data")) toml += "path = 'x'\n";
     for (const auto& [key, value] : page.at("`[" + std::string(heading) + "]`")) {
-      const bool literal = value.size() > 2 && value.front() == '`' && value.find('`', 1) == value.size() - 1;
+      const bool literal =
+          value.size() > 2 && value.front() == '`' && value.find('`', 1) == value.size() - 1;
       if (literal) toml += key + " = " + value.substr(1, value.size() - 2) + "\n";
     }
   }
   const SiteConfig stated = SiteConfig::read(Settings::parse(toml, "the page"));
-  const SiteConfig plain = SiteConfig::read(Settings::parse("[site]\nname='guys'\n[data]\npath='x'", "site.toml"));
+  const SiteConfig plain =
+      SiteConfig::read(Settings::parse("[site]\nname='guys'\n[data]\npath='x'", "site.toml"));
   EXPECT_EQ(stated.server, plain.server);
   EXPECT_EQ(stated.server_key, plain.server_key);
   EXPECT_EQ(stated.state, plain.state);

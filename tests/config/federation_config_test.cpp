@@ -50,10 +50,13 @@ TEST(FederationConfig, RefusesAQuorumThatCanNeverBeReached) {
 TEST(FederationConfig, RefusesNamesThatCannotBeFileNames) {
   for (const char* name : {"Guys", "guy's", "", "../guys", "guys hospital", "gu\\u00fds"}) {
     SCOPED_TRACE(name);
-    EXPECT_THAT(refusal("[federation]\nsites = [\"" + std::string(name) + "\"]").what, HasSubstr("name"));
+    EXPECT_THAT(refusal("[federation]\nsites = [\"" + std::string(name) + "\"]").what,
+                HasSubstr("name"));
   }
-  EXPECT_THAT(refusal("[federation]\nsites = ['" + std::string(65, 'a') + "']").expected, HasSubstr("1 to 64"));
-  EXPECT_THAT(read("[federation]\nsites = ['" + std::string(64, 'a') + "']").sites, ElementsAre(std::string(64, 'a')));
+  EXPECT_THAT(refusal("[federation]\nsites = ['" + std::string(65, 'a') + "']").expected,
+              HasSubstr("1 to 64"));
+  EXPECT_THAT(read("[federation]\nsites = ['" + std::string(64, 'a') + "']").sites,
+              ElementsAre(std::string(64, 'a')));
 }
 
 TEST(FederationConfig, RefusesASiteNamedTwice) {
@@ -81,13 +84,15 @@ TEST(FederationConfig, AsksForADeltaBetweenNoneAndCertain) {
   EXPECT_THAT(refusal("[privacy]\nepsilon = 8").what, HasSubstr("'delta' is missing"));
   for (const char* delta : {"0", "1", "0.0", "1.5", "-0.1", "nan", "inf"}) {
     SCOPED_TRACE(delta);
-    EXPECT_THAT(refusal("[privacy]\nepsilon = 8\ndelta = " + std::string(delta)).where, HasSubstr(":3:"));
+    EXPECT_THAT(refusal("[privacy]\nepsilon = 8\ndelta = " + std::string(delta)).where,
+                HasSubstr(":3:"));
   }
 }
 
 TEST(FederationConfig, RefusesPrivacyNumbersThatMeanNothing) {
-  for (const char* line : {"epsilon = 0", "epsilon = -1", "epsilon = inf", "noise_multiplier = 0", "epsilon = 1\nclip = 0",
-                           "epsilon = 1\nsampling_rate = 0", "epsilon = 1\nsampling_rate = 1.01"}) {
+  for (const char* line : {"epsilon = 0", "epsilon = -1", "epsilon = inf", "noise_multiplier = 0",
+                           "epsilon = 1\nclip = 0", "epsilon = 1\nsampling_rate = 0",
+                           "epsilon = 1\nsampling_rate = 1.01"}) {
     SCOPED_TRACE(line);
     problem_of([&] { read("[privacy]\ndelta = 1e-3\n" + std::string(line)); });
   }
@@ -99,7 +104,8 @@ TEST(FederationConfig, NamesCropsThatTheNetworkCanHalve) {
   EXPECT_EQ(problem.found, "[96, 100, 3]");
   EXPECT_EQ(problem.remedy, "take [96, 104, 8]");
   EXPECT_THAT(read("[training]\ncrop = [96, 104, 8]").training.crop, ElementsAre(96, 104, 8));
-  EXPECT_THAT(read("[network]\nname = 'mlp'\n[training]\ncrop = [5, 5, 5]").training.crop, ElementsAre(5, 5, 5));
+  EXPECT_THAT(read("[network]\nname = 'mlp'\n[training]\ncrop = [5, 5, 5]").training.crop,
+              ElementsAre(5, 5, 5));
   EXPECT_THAT(refusal("[training]\ncrop = [96, 96]").expected, HasSubstr("three edge lengths"));
   EXPECT_THAT(refusal("[training]\nroi = [9, 8, 8]").remedy, "take [8, 8, 8]");
 }
@@ -111,7 +117,8 @@ TEST(FederationConfig, RefusesFiltersThatSegresnetCannotGroup) {
 
 TEST(FederationConfig, TrainsAllParametersOrThoseNamed) {
   EXPECT_TRUE(read("[network]\ntrainable = 'all'").network.trainable.empty());
-  EXPECT_THAT(read("[network]\ntrainable = ['norm', 'head']").network.trainable, ElementsAre("norm", "head"));
+  EXPECT_THAT(read("[network]\ntrainable = ['norm', 'head']").network.trainable,
+              ElementsAre("norm", "head"));
   EXPECT_THAT(refusal("[network]\ntrainable = 'norm'").remedy, HasSubstr("[\"norm\"]"));
   EXPECT_THAT(refusal("[network]\ntrainable = []").what, HasSubstr("nothing to train"));
   EXPECT_THAT(refusal("[network]\ntrainable = ['']").what, HasSubstr("every name"));
@@ -138,7 +145,8 @@ TEST(FederationConfig, RefusesASettingOfNoMechanism) {
 
 TEST(FederationConfig, TakesPathsRelativeToItsFolder) {
   const Settings settings = Settings::parse(
-      "[server]\nsecret = 'keys/s.secret'\n[network]\ninitial = '/models/a.safetensors'\n[plugins]\npaths = ['../p']",
+      "[server]\nsecret = 'keys/s.secret'\n[network]\ninitial = "
+      "'/models/a.safetensors'\n[plugins]\npaths = ['../p']",
       "federation.toml");
   const FederationConfig config = FederationConfig::read(settings, "/etc/brain");
   EXPECT_EQ(config.server.secret, "/etc/brain/keys/s.secret");
@@ -149,18 +157,21 @@ TEST(FederationConfig, TakesPathsRelativeToItsFolder) {
 }
 
 TEST(FederationConfig, RefusesAddressesNobodyCanReach) {
-  for (const char* address : {"localhost:7700", "tcp://host", "tcp://:7700", "tcp://host:0", "tcp://host:65536",
-                              "tcp://host:77x", "http://host:80"}) {
+  for (const char* address : {"localhost:7700", "tcp://host", "tcp://:7700", "tcp://host:0",
+                              "tcp://host:65536", "tcp://host:77x", "http://host:80"}) {
     SCOPED_TRACE(address);
-    EXPECT_THAT(refusal("[server]\naddress = '" + std::string(address) + "'").expected, HasSubstr("tcp://HOST:PORT"));
+    EXPECT_THAT(refusal("[server]\naddress = '" + std::string(address) + "'").expected,
+                HasSubstr("tcp://HOST:PORT"));
   }
   EXPECT_EQ(read("[server]\naddress = 'tcp://*:65535'").server.address, "tcp://*:65535");
 }
 
 TEST(FederationConfig, OfAServerNamesSitesAndAModel) {
   EXPECT_THAT(problem_of([] { read("").require_server(); }).where, HasSubstr("sites"));
-  EXPECT_THAT(problem_of([] { read("[federation]\nsites=['guys']").require_server(); }).where, HasSubstr("initial"));
-  EXPECT_NO_THROW(read("[federation]\nsites=['guys']\n[network]\ninitial='i.safetensors'").require_server());
+  EXPECT_THAT(problem_of([] { read("[federation]\nsites=['guys']").require_server(); }).where,
+              HasSubstr("initial"));
+  EXPECT_NO_THROW(
+      read("[federation]\nsites=['guys']\n[network]\ninitial='i.safetensors'").require_server());
 }
 
 // A site reads the tables that a coordinator wrote: nothing may be lost or changed on the way.
@@ -186,18 +197,24 @@ TEST(FederationConfig, SurvivesTheWayToASite) {
     delta = 1e-5
     sampling_rate = 0.125
   )");
-  const auto travelled = [](const Settings& table) { return Settings::parse(table.to_toml(), "task from the coordinator"); };
+  const auto travelled = [](const Settings& table) {
+    return Settings::parse(table.to_toml(), "task from the coordinator");
+  };
   EXPECT_EQ(NetworkConfig::read(travelled(config.network.to_settings())), config.network);
   EXPECT_EQ(TrainingConfig::read(travelled(config.training.to_settings())), config.training);
   EXPECT_EQ(PrivacyConfig::read(travelled(config.privacy->to_settings())), config.privacy);
-  EXPECT_EQ(TrainingConfig::read(travelled(TrainingConfig::read(Settings()).to_settings())), read("").training);
+  EXPECT_EQ(TrainingConfig::read(travelled(TrainingConfig::read(Settings()).to_settings())),
+            read("").training);
 }
 
 TEST(FederationConfig, IsTheSameTextHoweverItWasWritten) {
-  const std::string plain = read("[training]\nlr = 0.5\nbatch_size = 1\n[federation]\nrounds = 20").canonical();
+  const std::string plain =
+      read("[training]\nlr = 0.5\nbatch_size = 1\n[federation]\nrounds = 20").canonical();
   EXPECT_EQ(plain, read("[federation]\n[training]\nlr = 5e-1").canonical());
   EXPECT_NE(plain, read("[training]\nlr = 0.25").canonical());
-  EXPECT_EQ(plain, read("[training]\nlr = 0.5\n[server]\naddress = 'tcp://*:1'\n[run]\nfolder = 'x'").canonical());
+  EXPECT_EQ(plain,
+            read("[training]\nlr = 0.5\n[server]\naddress = 'tcp://*:1'\n[run]\nfolder = 'x'")
+                .canonical());
   EXPECT_NE(plain, read("[training]\nlr = 0.5\n[aggregator]\nname = 'median'").canonical());
 }
 

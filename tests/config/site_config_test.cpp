@@ -37,13 +37,17 @@ TEST(SiteConfig, AsksForANameAndForData) {
 
 TEST(SiteConfig, TakesTheLabelsOfItsFormat) {
   EXPECT_EQ(read("[site]\nname = 'guys'\n[data]\npath = 'd'\nformat = 'msd'").data.labels, "msd");
-  EXPECT_EQ(read("[site]\nname = 'guys'\n[data]\npath = 'd'\nlabels = 'brats2023'").data.labels, "brats2023");
-  EXPECT_THAT(problem_of([] { read(kLeast + "labels = 'brats2017'"); }).remedy, HasSubstr("brats2018"));
+  EXPECT_EQ(read("[site]\nname = 'guys'\n[data]\npath = 'd'\nlabels = 'brats2023'").data.labels,
+            "brats2023");
+  EXPECT_THAT(problem_of([] { read(kLeast + "labels = 'brats2017'"); }).remedy,
+              HasSubstr("brats2018"));
 }
 
 TEST(SiteConfig, HoldsTheBudgetOfAWholeLife) {
-  const SiteConfig config = read(kLeast + "n_public = 40\n[policy]\nprivacy = { epsilon = 8.0, delta = 1e-3 }\n"
-                                          "models = ['segresnet']\nmax_rounds = 100");
+  const SiteConfig config =
+      read(kLeast +
+           "n_public = 40\n[policy]\nprivacy = { epsilon = 8.0, delta = 1e-3 }\n"
+           "models = ['segresnet']\nmax_rounds = 100");
   ASSERT_TRUE(config.policy.privacy.has_value());
   EXPECT_EQ(config.policy.privacy->epsilon, 8.0);
   EXPECT_EQ(config.policy.privacy->delta, 1e-3);
@@ -52,27 +56,36 @@ TEST(SiteConfig, HoldsTheBudgetOfAWholeLife) {
 }
 
 TEST(SiteConfig, AsksForAPublicCountWherePrivacyIsKept) {
-  const Problem problem = problem_of([] { read(kLeast + "[policy]\nprivacy = { epsilon = 8, delta = 1e-3 }"); });
+  const Problem problem =
+      problem_of([] { read(kLeast + "[policy]\nprivacy = { epsilon = 8, delta = 1e-3 }"); });
   EXPECT_THAT(problem.what, HasSubstr("n_public"));
   EXPECT_THAT(problem.remedy, HasSubstr("rounded down"));
 }
 
 TEST(SiteConfig, RefusesABudgetWithoutNumbers) {
-  EXPECT_THAT(problem_of([] { read(kLeast + "[policy]\nprivacy = { delta = 1e-3 }"); }).what, HasSubstr("epsilon"));
-  EXPECT_THAT(problem_of([] { read(kLeast + "[policy]\nprivacy = { epsilon = 1 }"); }).what, HasSubstr("delta"));
-  EXPECT_THAT(problem_of([] { read(kLeast + "[policy]\nprivacy = { epsilon = 0, delta = 1e-3 }"); }).found, "0");
-  EXPECT_THAT(problem_of([] { read(kLeast + "[policy]\nprivacy = { epsilon = 1, delta = 1 }"); }).found, "1");
+  EXPECT_THAT(problem_of([] { read(kLeast + "[policy]\nprivacy = { delta = 1e-3 }"); }).what,
+              HasSubstr("epsilon"));
+  EXPECT_THAT(problem_of([] { read(kLeast + "[policy]\nprivacy = { epsilon = 1 }"); }).what,
+              HasSubstr("delta"));
+  EXPECT_THAT(
+      problem_of([] { read(kLeast + "[policy]\nprivacy = { epsilon = 0, delta = 1e-3 }"); }).found,
+      "0");
+  EXPECT_THAT(
+      problem_of([] { read(kLeast + "[policy]\nprivacy = { epsilon = 1, delta = 1 }"); }).found,
+      "1");
 }
 
 TEST(SiteConfig, RefusesAMisspeltPolicyInsteadOfIgnoringIt) {
-  const Problem problem = problem_of([] { read(kLeast + "[policy]\nprivasy = { epsilon = 1, delta = 1e-3 }"); });
+  const Problem problem =
+      problem_of([] { read(kLeast + "[policy]\nprivasy = { epsilon = 1, delta = 1e-3 }"); });
   EXPECT_THAT(problem.remedy, HasSubstr("privacy"));
   EXPECT_THAT(problem.where, HasSubstr("site.toml:6:"));
 }
 
 TEST(SiteConfig, RefusesImpossibleResources) {
   EXPECT_THAT(problem_of([] { read(kLeast + "[resources]\nthreads = 0"); }).found, "0");
-  EXPECT_THAT(problem_of([] { read(kLeast + "[resources]\ndevice = 'tpu'"); }).expected, HasSubstr("cuda"));
+  EXPECT_THAT(problem_of([] { read(kLeast + "[resources]\ndevice = 'tpu'"); }).expected,
+              HasSubstr("cuda"));
 }
 
 }  // namespace

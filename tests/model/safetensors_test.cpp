@@ -21,7 +21,8 @@ using testing::HasSubstr;
 // A file as the format describes it, written by hand: length, header, data.
 std::vector<std::uint8_t> file_of(const std::string& header, std::size_t data_bytes) {
   std::vector<std::uint8_t> bytes;
-  for (std::size_t i = 0; i < 8; ++i) bytes.push_back(static_cast<std::uint8_t>(std::uint64_t{header.size()} >> (8 * i)));
+  for (std::size_t i = 0; i < 8; ++i)
+    bytes.push_back(static_cast<std::uint8_t>(std::uint64_t{header.size()} >> (8 * i)));
   bytes.insert(bytes.end(), header.begin(), header.end());
   bytes.resize(bytes.size() + data_bytes);
   return bytes;
@@ -43,7 +44,7 @@ TEST(Safetensors, ReadsWhatTheFormatDescribes) {
   std::memcpy(bytes.data() + bytes.size() - 12, values, 12);
   const StoredModel model = parse_safetensors(bytes, "m");
   ASSERT_EQ(model.layout.slots().size(), 2u);
-  EXPECT_EQ(model.layout.slots()[0].name, "a");   // in the order of the bytes, not of the header
+  EXPECT_EQ(model.layout.slots()[0].name, "a");  // in the order of the bytes, not of the header
   EXPECT_EQ(model.layout.slots()[1].shape, std::vector<std::int64_t>());
   EXPECT_THAT(model.values, testing::ElementsAre(1.5f, -2.0f, 3.25f));
   EXPECT_EQ(model.metadata.at("format"), "pt");
@@ -62,13 +63,15 @@ TEST(Safetensors, GivesBackWhatWasSaved) {
   values[2] = -0.0f;
   values[3] = std::numeric_limits<float>::infinity();
   const TemporaryFolder folder;
-  save_safetensors(folder / "m.safetensors", layout, values, {{"round", "3"}, {"note", "ä\n\"x\""}});
+  save_safetensors(folder / "m.safetensors", layout, values,
+                   {{"round", "3"}, {"note", "ä\n\"x\""}});
   const StoredModel model = load_safetensors(folder / "m.safetensors");
   EXPECT_EQ(model.layout, layout);
   EXPECT_EQ(model.layout.hash(), layout.hash());
   ASSERT_EQ(model.values.size(), values.size());
   EXPECT_EQ(std::memcmp(model.values.data(), values.data(), values.size() * sizeof(float)), 0);
-  EXPECT_EQ(model.metadata, (std::map<std::string, std::string>{{"round", "3"}, {"note", "ä\n\"x\""}}));
+  EXPECT_EQ(model.metadata,
+            (std::map<std::string, std::string>{{"round", "3"}, {"note", "ä\n\"x\""}}));
 }
 
 TEST(Safetensors, AlignsTheDataAndKeepsTheOldFileWhenItCannotWrite) {
@@ -81,7 +84,8 @@ TEST(Safetensors, AlignsTheDataAndKeepsTheOldFileWhenItCannotWrite) {
   EXPECT_EQ((bytes.size() - 12) % 8, 0u);
   EXPECT_EQ(parse_safetensors(bytes, "m").values, values);
   EXPECT_THROW(save_safetensors(folder / "missing" / "m.safetensors", layout, values), SystemError);
-  EXPECT_THROW(save_safetensors(folder / "m.safetensors", layout, std::vector<float>(2)), DataError);
+  EXPECT_THROW(save_safetensors(folder / "m.safetensors", layout, std::vector<float>(2)),
+               DataError);
   EXPECT_EQ(read_file((folder / "m.safetensors").string()), bytes);
 }
 
@@ -92,20 +96,24 @@ TEST(Safetensors, AreRefusedWhereverTheyAreCut) {
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     SCOPED_TRACE(size);
     EXPECT_THROW(parse_safetensors(std::span(bytes).first(size), "m"), DataError);
-    write_file_atomically((folder / "cut").string(), {std::span<const std::uint8_t>(bytes).first(size)});
+    write_file_atomically((folder / "cut").string(),
+                          {std::span<const std::uint8_t>(bytes).first(size)});
     EXPECT_THROW(load_safetensors(folder / "cut"), DataError);
   }
   bytes.push_back(0);
-  EXPECT_THAT(problem_of([&] { parse_safetensors(bytes, "m"); }).what, HasSubstr("behind the last tensor"));
+  EXPECT_THAT(problem_of([&] { parse_safetensors(bytes, "m"); }).what,
+              HasSubstr("behind the last tensor"));
 }
 
 TEST(Safetensors, BelieveNoLengthThatTheFileDoesNotBearOut) {
   std::vector<std::uint8_t> bytes = file_of(kOne, 24);
-  for (const std::uint64_t length : {std::uint64_t{0xffffffffffffffff}, std::uint64_t{1} << 63, std::uint64_t{1} << 32,
-                                     std::uint64_t{bytes.size()}, std::uint64_t{bytes.size() - 7}}) {
+  for (const std::uint64_t length :
+       {std::uint64_t{0xffffffffffffffff}, std::uint64_t{1} << 63, std::uint64_t{1} << 32,
+        std::uint64_t{bytes.size()}, std::uint64_t{bytes.size() - 7}}) {
     SCOPED_TRACE(length);
     std::memcpy(bytes.data(), &length, 8);
-    EXPECT_THAT(problem_of([&] { parse_safetensors(bytes, "m"); }).what, HasSubstr("header's length"));
+    EXPECT_THAT(problem_of([&] { parse_safetensors(bytes, "m"); }).what,
+                HasSubstr("header's length"));
   }
 }
 
@@ -117,15 +125,20 @@ TEST(Safetensors, RefuseOffsetsThatLie) {
   EXPECT_THAT(refusal(with("[2]", "[8,0]"), 8).what, HasSubstr("disagree"));
   EXPECT_THAT(refusal(with("[2]", "[4,12]"), 12).what, HasSubstr("gap or an overlap"));
   EXPECT_THAT(refusal(with("[2]", "[0,8]"), 4).what, HasSubstr("the file ends before"));
-  EXPECT_THAT(refusal(with("[4611686018427387904,4]", "[0,0]"), 0).what, HasSubstr("disagree"));   // 2^62 * 4 * 4 = 0
-  EXPECT_THAT(refusal(with("[9223372036854775807]", "[0,18446744073709551612]"), 0).where, HasSubstr("'a'"));
-  EXPECT_THAT(refusal(with("[2305843009213693952]", "[0,9223372036854775808]"), 0).what, HasSubstr("ends before"));
-  EXPECT_THAT(refusal(with("[18446744073709551615]", "[0,4]"), 4).what, HasSubstr("impossible shape"));
+  EXPECT_THAT(refusal(with("[4611686018427387904,4]", "[0,0]"), 0).what,
+              HasSubstr("disagree"));  // 2^62 * 4 * 4 = 0
+  EXPECT_THAT(refusal(with("[9223372036854775807]", "[0,18446744073709551612]"), 0).where,
+              HasSubstr("'a'"));
+  EXPECT_THAT(refusal(with("[2305843009213693952]", "[0,9223372036854775808]"), 0).what,
+              HasSubstr("ends before"));
+  EXPECT_THAT(refusal(with("[18446744073709551615]", "[0,4]"), 4).what,
+              HasSubstr("impossible shape"));
   EXPECT_THAT(refusal(with("[2]", "[0]"), 8).what, HasSubstr("two numbers"));
   EXPECT_THAT(refusal(with("[2]", "[0,4,8]"), 8).what, HasSubstr("number where none belongs"));
   EXPECT_THAT(refusal(with("[-2]", "[0,8]"), 8).what, HasSubstr("negative"));
   EXPECT_THAT(refusal(with("[2.0]", "[0,8]"), 8).what, HasSubstr("not whole"));
-  EXPECT_THAT(refusal(with("[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,4]"), 4).what, HasSubstr("impossible shape"));
+  EXPECT_THAT(refusal(with("[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,4]"), 4).what,
+              HasSubstr("impossible shape"));
 }
 
 TEST(Safetensors, RefuseTensorsThatShareBytes) {
@@ -143,8 +156,9 @@ TEST(Safetensors, RefuseTensorsThatShareBytes) {
 
 TEST(Safetensors, NameTheTensorOfAnotherType) {
   for (const char* type : {"F64", "F16", "BF16", "I64", "U8", "f32", ""}) {
-    const Problem problem =
-        refusal(R"({"bn.count":{"dtype":")" + std::string(type) + R"(","shape":[1],"data_offsets":[0,4]}})", 4);
+    const Problem problem = refusal(
+        R"({"bn.count":{"dtype":")" + std::string(type) + R"(","shape":[1],"data_offsets":[0,4]}})",
+        4);
     EXPECT_THAT(problem.where, HasSubstr("'bn.count'"));
     EXPECT_EQ(problem.found, "dtype " + std::string(type));
   }
@@ -217,7 +231,8 @@ TEST(Safetensors, SurviveRandomDamage) {
 }
 
 TEST(Safetensors, SayWhichFileIsMissing) {
-  EXPECT_THAT(problem_of([] { load_safetensors("/nowhere/m.safetensors"); }).where, HasSubstr("/nowhere/m"));
+  EXPECT_THAT(problem_of([] { load_safetensors("/nowhere/m.safetensors"); }).where,
+              HasSubstr("/nowhere/m"));
 }
 
 }  // namespace

@@ -30,12 +30,14 @@ std::set<std::string> sent(const std::filesystem::path& folder) {
   std::set<std::string> outputs;
   const std::filesystem::path network = folder / "network";
   if (!std::filesystem::exists(network)) return outputs;
-  for (const auto& file : std::filesystem::directory_iterator(network)) outputs.insert(file.path().filename().string());
+  for (const auto& file : std::filesystem::directory_iterator(network))
+    outputs.insert(file.path().filename().string());
   return outputs;
 }
 
-// One round of a site: what `noise` adds is different every time, as real noise is. A file in folder/network stands for
-// bytes that have left the site; making a folder entry is one system call, so it has left or it has not.
+// One round of a site: what `noise` adds is different every time, as real noise is. A file in
+// folder/network stands for bytes that have left the site; making a folder entry is one system
+// call, so it has left or it has not.
 void one_round(const std::filesystem::path& folder, const std::string& noise) {
   Ledger ledger(folder, sum_of_epsilons);
   Outbox outbox(folder / "outbox");
@@ -89,15 +91,16 @@ void expect_paid(const std::filesystem::path& folder) {
   EXPECT_EQ(charges[0].state, ChargeState::released);
   Digest hash{};
   ASSERT_TRUE(from_hex(charges[0].output_hash, hash));
-  const std::optional<Outbox::Parcel> parcel = Outbox(folder / "outbox").load(kKey.run, kKey.round, hash);
+  const std::optional<Outbox::Parcel> parcel =
+      Outbox(folder / "outbox").load(kKey.run, kKey.round, hash);
   ASSERT_TRUE(parcel.has_value());
   EXPECT_EQ(std::string(parcel->bytes.begin(), parcel->bytes.end()), *left.begin());
 }
 
 class EveryPoint : public testing::TestWithParam<disk::Trouble> {};
 
-// A site is killed at its n-th change of a file, for every n; then it starts again and is killed at its m-th, then it
-// is left alone. Whatever left it was charged, once, and is one output.
+// A site is killed at its n-th change of a file, for every n; then it starts again and is killed at
+// its m-th, then it is left alone. Whatever left it was charged, once, and is one output.
 TEST_P(EveryPoint, OfDeathLeavesEveryOutputPaidOnce) {
   int points = 0;
   for (End end = End::died; end == End::died;) {
@@ -125,7 +128,8 @@ TEST_P(EveryPoint, OfDeathLeavesEveryOutputPaidOnce) {
   EXPECT_GT(points, 30) << "so few calls cannot have been durable";
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, EveryPoint, testing::Values(disk::Trouble::death, disk::Trouble::torn_death),
+INSTANTIATE_TEST_SUITE_P(Of, EveryPoint,
+                         testing::Values(disk::Trouble::death, disk::Trouble::torn_death),
                          [](const auto& info) {
                            return info.param == disk::Trouble::death ? "CleanDeath" : "TornDeath";
                          });
@@ -141,7 +145,8 @@ TEST(FullDisk, AtAnyPointIsSaidAndLosesNothing) {
     } catch (const SystemError& error) {
       failed = true;
       EXPECT_FALSE(error.problem().remedy.empty()) << error.what();
-      EXPECT_NE(error.problem().where.find(folder.path().string()), std::string::npos) << error.what();
+      EXPECT_NE(error.problem().where.find(folder.path().string()), std::string::npos)
+          << error.what();
     }
     const int calls = disk::calls();
     disk::arm(disk::Trouble::none, 0);
@@ -183,8 +188,8 @@ TEST(Durable, AlsoHoldsForAClosedRound) {
   EXPECT_EQ(disk::unsynced(), std::set<std::string>());
 }
 
-// A coordinator is killed at every point of closing its second round: the run goes on after round 1 or after round 2,
-// with the model that belongs to it.
+// A coordinator is killed at every point of closing its second round: the run goes on after round 1
+// or after round 2, with the model that belongs to it.
 TEST(ADyingCoordinator, LeavesARunThatGoesOn) {
   Layout layout;
   layout.add("w", {64});
@@ -195,7 +200,8 @@ TEST(ADyingCoordinator, LeavesARunThatGoesOn) {
     const TemporaryFolder folder;
     const auto play = [&](std::uint64_t round) {
       RunStore store = RunStore::create(folder / "run", {"ab12", "demo", "", layout.hash(), false});
-      const Checkpoint model = store.write_checkpoint(round, layout, std::vector<float>(64, static_cast<float>(round)));
+      const Checkpoint model =
+          store.write_checkpoint(round, layout, std::vector<float>(64, static_cast<float>(round)));
       const ContributionRow site{.site = "guys", .state = "accepted"};
       store.close_round({.number = round, .model = model}, {&site, 1}, {});
       store.prune_checkpoints(1);
@@ -209,7 +215,8 @@ TEST(ADyingCoordinator, LeavesARunThatGoesOn) {
     const std::optional<RunStore::Closed> closed = store.last_closed();
     ASSERT_TRUE(closed.has_value()) << "killed at call " << point;
     const std::vector<float> model = store.load_checkpoint(closed->model, layout);
-    EXPECT_EQ(model, std::vector<float>(64, static_cast<float>(closed->round))) << "killed at call " << point;
+    EXPECT_EQ(model, std::vector<float>(64, static_cast<float>(closed->round)))
+        << "killed at call " << point;
     EXPECT_EQ(store.contributions(closed->round).size(), 1u);
     resumed.insert(closed->round);
   }

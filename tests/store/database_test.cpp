@@ -23,8 +23,9 @@ TEST(Database, GivesBackWhatWasBound) {
   database.execute("CREATE TABLE t(a, b, c, d, e)");
   const std::string text("a\0b\"'", 5);
   database.prepare("INSERT INTO t VALUES(?, ?, ?, ?, ?)")
-      .bind(std::numeric_limits<std::int64_t>::min()).bind(0.1).bind(text).bind(std::optional<double>())
-      .bind(std::numeric_limits<double>::infinity()).run();
+      .bind_all(std::numeric_limits<std::int64_t>::min(), 0.1, text, std::optional<double>(),
+                std::numeric_limits<double>::infinity())
+      .run();
   Statement row = database.prepare("SELECT a, b, c, d, e FROM t");
   ASSERT_TRUE(row.next());
   EXPECT_EQ(row.integer(0), std::numeric_limits<std::int64_t>::min());
@@ -59,7 +60,7 @@ TEST(Database, IsSyncedAtEveryCommitAndWritesAhead) {
   const Database database(folder / "a.db", Database::Mode::create);
   Statement synchronous = database.prepare("PRAGMA synchronous");
   ASSERT_TRUE(synchronous.next());
-  EXPECT_EQ(synchronous.integer(0), 2);   // FULL
+  EXPECT_EQ(synchronous.integer(0), 2);  // FULL
   Statement journal = database.prepare("PRAGMA journal_mode");
   ASSERT_TRUE(journal.next());
   EXPECT_EQ(journal.text(0), "wal");
@@ -69,7 +70,8 @@ TEST(Database, IsSyncedAtEveryCommitAndWritesAhead) {
 }
 
 TEST(Database, SaysWhichFileItCannotOpenAndWhatToDo) {
-  const Problem missing = problem_of([] { Database("/nowhere/at/all.db", Database::Mode::create); });
+  const Problem missing =
+      problem_of([] { Database("/nowhere/at/all.db", Database::Mode::create); });
   EXPECT_EQ(missing.where, "/nowhere/at/all.db");
   EXPECT_THAT(missing.remedy, HasSubstr("folder exists"));
   const TemporaryFolder folder;
@@ -87,7 +89,8 @@ TEST(Database, RefusesWritingWhatWasOpenedForReading) {
   Statement row = reader.prepare("SELECT a FROM t");
   ASSERT_TRUE(row.next());
   EXPECT_EQ(row.integer(0), 7);
-  EXPECT_THAT(problem_of([&] { reader.execute("INSERT INTO t VALUES(8)"); }).remedy, HasSubstr("writable"));
+  EXPECT_THAT(problem_of([&] { reader.execute("INSERT INTO t VALUES(8)"); }).remedy,
+              HasSubstr("writable"));
 }
 
 TEST(Database, LetsReadersReadWhileItWrites) {

@@ -29,7 +29,8 @@ std::string path_of(int descriptor) {
 }
 
 bool counts(const std::string& path) {
-  return path.starts_with("/") && !path.ends_with(".lock") && !path.ends_with("-shm") && (!path.starts_with("/dev/") || path.starts_with("/dev/shm/"));
+  return path.starts_with("/") && !path.ends_with(".lock") && !path.ends_with("-shm") &&
+         (!path.starts_with("/dev/") || path.starts_with("/dev/shm/"));
 }
 
 void touched(const std::string& path) {
@@ -41,7 +42,8 @@ std::string folder_of(const char* path) {
   return text.substr(0, text.rfind('/'));
 }
 
-// True: the call shall fail for want of space. Does not return when this call is the last thing the process does.
+// True: the call shall fail for want of space. Does not return when this call is the last thing the
+// process does.
 bool before(bool needs_space, void (*half)(void*) = nullptr, void* argument = nullptr) {
   if (trouble == Trouble::none) return false;
   ++count;
@@ -61,7 +63,8 @@ ssize_t a_write(int descriptor, std::size_t size, Call&& call) {
   if (const std::string path = path_of(descriptor); !counts(path)) return call(size);
   auto half = [&] { call(size / 2); };
   using Half = decltype(half);
-  if (before(true, [](void* that) { (*static_cast<Half*>(that))(); }, &half)) {
+  if (before(
+          true, [](void* that) { (*static_cast<Half*>(that))(); }, &half)) {
     errno = ENOSPC;
     return -1;
   }
@@ -69,7 +72,8 @@ ssize_t a_write(int descriptor, std::size_t size, Call&& call) {
   return call(size);
 }
 
-// Here processes die, never the machine: to know that a call asked for the sync is enough, and a hundred times faster.
+// Here processes die, never the machine: to know that a call asked for the sync is enough, and a
+// hundred times faster.
 int a_sync(int descriptor) {
   before(false);
   dirty().erase(path_of(descriptor));
@@ -103,12 +107,14 @@ ssize_t write(int descriptor, const void* data, size_t size) {
 
 ssize_t pwrite(int descriptor, const void* data, size_t size, off_t offset) {
   static const auto real = next<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite");
-  return a_write(descriptor, size, [&](size_t part) { return real(descriptor, data, part, offset); });
+  return a_write(descriptor, size,
+                 [&](size_t part) { return real(descriptor, data, part, offset); });
 }
 
 ssize_t pwrite64(int descriptor, const void* data, size_t size, off64_t offset) {
   static const auto real = next<ssize_t (*)(int, const void*, size_t, off64_t)>("pwrite64");
-  return a_write(descriptor, size, [&](size_t part) { return real(descriptor, data, part, offset); });
+  return a_write(descriptor, size,
+                 [&](size_t part) { return real(descriptor, data, part, offset); });
 }
 
 int fsync(int descriptor) { return a_sync(descriptor); }

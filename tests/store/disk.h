@@ -2,22 +2,24 @@
 #include <set>
 #include <string>
 
-// The test program's own write(), fsync(), rename() ... stand before the C library's, for SQLite and for us alike, so
-// that a test can end the process, or fill the disk, at any one call that changes a file.
+// The test program's own write(), fsync(), rename() ... stand before the C library's, for SQLite
+// and for us alike, so that a test can end the process, or fill the disk, at any one call that
+// changes a file.
 namespace collegium::disk {
 
 enum class Trouble {
   none,
-  death,         // the process ends before the call
-  torn_death,    // the process ends in the middle of it: half of the bytes are written
-  full           // this write and every one after it finds no space
+  death,       // the process ends before the call
+  torn_death,  // the process ends in the middle of it: half of the bytes are written
+  full         // this write and every one after it finds no space
 };
 
-void arm(Trouble trouble, int at_call);   // calls count from 1, from now on; disarms with Trouble::none
-int calls();                              // since arm()
+void arm(Trouble trouble,
+         int at_call);  // calls count from 1, from now on; disarms with Trouble::none
+int calls();            // since arm()
 
-// Files written and folders changed that were not synced since the last call of watch(). Lock files and shared memory
-// are not counted: they hold nothing that must last.
+// Files written and folders changed that were not synced since the last call of watch(). Lock files
+// and shared memory are not counted: they hold nothing that must last.
 void watch();
 std::set<std::string> unsynced();
 

@@ -45,7 +45,8 @@ TEST(LedgerChain, HoldsForAnUntouchedLedger) {
 }
 
 TEST(LedgerChain, IsTheHashOfEveryField) {
-  const ChainedRow row{3, "guys", "ab12", 7, "train", 1, "{\"kind\":\"none\"}", 0.5, "2026-01-01T00:00:00.000Z"};
+  const ChainedRow row{
+      3, "guys", "ab12", 7, "train", 1, "{\"kind\":\"none\"}", 0.5, "2026-01-01T00:00:00.000Z"};
   const Digest reference = row_hash({}, row);
   std::vector<ChainedRow> others(9, row);
   others[0].seq = 4;
@@ -59,7 +60,8 @@ TEST(LedgerChain, IsTheHashOfEveryField) {
   others[8].at = "2026-01-01T00:00:00.001Z";
   for (const ChainedRow& other : others) EXPECT_NE(row_hash({}, other), reference);
   EXPECT_NE(row_hash(reference, row), reference);
-  const std::string text = "3\nguys\nab12\n7\ntrain\n1\n{\"kind\":\"none\"}\n000000000000e03f\n2026-01-01T00:00:00.000Z";
+  const std::string text =
+      "3\nguys\nab12\n7\ntrain\n1\n{\"kind\":\"none\"}\n000000000000e03f\n2026-01-01T00:00:00.000Z";
   std::vector<std::uint8_t> bytes(32, 0);
   bytes.insert(bytes.end(), text.begin(), text.end());
   EXPECT_EQ(hash_bytes(bytes), reference);
@@ -89,20 +91,22 @@ TEST(LedgerTriggers, KeepEveryProgramFromRewritingHistory) {
   }
   by_hand(folder.path(), "UPDATE charge SET state = 'void'");
   EXPECT_THROW(by_hand(folder.path(), "UPDATE charge SET state = 'reserved'"), SystemError);
-  EXPECT_THROW(by_hand(folder.path(), "UPDATE charge SET state = 'released', output_hash = 'x'"), SystemError);
+  EXPECT_THROW(by_hand(folder.path(), "UPDATE charge SET state = 'released', output_hash = 'x'"),
+               SystemError);
   EXPECT_EQ(Ledger(folder.path(), sum_of_epsilons).spent("guys"), 0.5);
 }
 
 // Whoever drops the triggers first is caught by the chain.
 TEST(LedgerChain, BreaksWhereSomethingWasChanged) {
-  const std::vector<std::string> attacks{"UPDATE charge SET event = '{\"kind\":\"none\"}' WHERE seq = 2",
-                                         "UPDATE charge SET epsilon_after = 0.1 WHERE seq = 2",
-                                         "UPDATE charge SET dataset = 'other' WHERE seq = 2",
-                                         "UPDATE charge SET round = 9 WHERE seq = 2",
-                                         "UPDATE charge SET prev_hash = row_hash WHERE seq = 2",
-                                         "DELETE FROM charge WHERE seq = 2",
-                                         "DELETE FROM charge WHERE seq = 3",
-                                         "DELETE FROM charge"};
+  const std::vector<std::string> attacks{
+      "UPDATE charge SET event = '{\"kind\":\"none\"}' WHERE seq = 2",
+      "UPDATE charge SET epsilon_after = 0.1 WHERE seq = 2",
+      "UPDATE charge SET dataset = 'other' WHERE seq = 2",
+      "UPDATE charge SET round = 9 WHERE seq = 2",
+      "UPDATE charge SET prev_hash = row_hash WHERE seq = 2",
+      "DELETE FROM charge WHERE seq = 2",
+      "DELETE FROM charge WHERE seq = 3",
+      "DELETE FROM charge"};
   for (const std::string& attack : attacks) {
     SCOPED_TRACE(attack);
     const TemporaryFolder folder;
@@ -124,7 +128,8 @@ TEST(LedgerChain, RefusesAnOlderCopy) {
   charge(folder.path(), 2);
   std::filesystem::remove(folder / "site.db-wal");
   std::filesystem::remove(folder / "site.db-shm");
-  std::filesystem::copy_file(backup / "site.db", folder / "site.db", std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(backup / "site.db", folder / "site.db",
+                             std::filesystem::copy_options::overwrite_existing);
   EXPECT_THAT(opening(folder.path()).what, HasSubstr("older copy"));
 }
 
@@ -133,13 +138,14 @@ TEST(LedgerChain, RefusesALedgerThatWasDeletedOrExchanged) {
   charge(folder.path(), 1);
   charge(other.path(), 2);
   const auto head = read_text((folder / "ledger.head").string());
-  std::filesystem::copy_file(other / "site.db", folder / "site.db", std::filesystem::copy_options::overwrite_existing);
+  std::filesystem::copy_file(other / "site.db", folder / "site.db",
+                             std::filesystem::copy_options::overwrite_existing);
   EXPECT_THAT(opening(folder.path()).what, HasSubstr("not the ledger that was here"));
   std::filesystem::remove(folder / "site.db");
   EXPECT_THAT(opening(folder.path()).what, HasSubstr("cut short"));
   std::filesystem::remove(other / "ledger.head");
   EXPECT_THAT(opening(other.path()).what, HasSubstr("head is missing"));
-  for (const char* text : {"", "x", "1", "-1 " , "99999999999999999999 aa", "1 zz"}) {
+  for (const char* text : {"", "x", "1", "-1 ", "99999999999999999999 aa", "1 zz"}) {
     write_file_atomically((other / "ledger.head").string(), std::string_view(text));
     EXPECT_THAT(opening(other.path()).what, HasSubstr("damaged")) << text;
   }

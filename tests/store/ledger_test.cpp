@@ -38,7 +38,8 @@ class LedgerTest : public testing::Test {
   std::chrono::system_clock::time_point now_{std::chrono::seconds(1'700'000'000)};
 
   Ledger open(std::optional<double> budget = 1.0) {
-    Ledger ledger(folder_.path(), sum_of_epsilons, [this] { return now_ += std::chrono::seconds(1); });
+    Ledger ledger(folder_.path(), sum_of_epsilons,
+                  [this] { return now_ += std::chrono::seconds(1); });
     ledger.add_dataset({.id = "guys", .delta = 1e-3, .budget = budget, .n_public = 40});
     ledger.add_run({"ab12", "guys", "c0", "20 rounds"});
     return ledger;
@@ -73,7 +74,7 @@ TEST_F(LedgerTest, RefusesTheRoundThatWouldOverspendAndSaysByHowMuch) {
   EXPECT_THAT(problem.where, HasSubstr("round 2"));
   EXPECT_THROW(ledger.reserve({"ab12", 2}, costs(0.5)), BudgetExhausted);
   EXPECT_EQ(ledger.charges("guys").size(), 1u);
-  EXPECT_NO_THROW(ledger.reserve({"ab12", 2}, costs(0.25)));   // exactly the budget
+  EXPECT_NO_THROW(ledger.reserve({"ab12", 2}, costs(0.25)));  // exactly the budget
   EXPECT_THROW(ledger.reserve({"ab12", 3}, costs(1e-9)), BudgetExhausted);
 }
 
@@ -89,13 +90,17 @@ TEST_F(LedgerTest, ChargesOneKeyOnceAlsoAfterARestart) {
   EXPECT_EQ(ledger.reserve({"ab12", 1}, costs(0.5)).output_hash, to_hex(output(1)));
   EXPECT_EQ(ledger.spent("guys"), 0.5);
   ledger.reserve({"ab12", 1, "train", 2}, costs(0.25));
-  EXPECT_EQ(ledger.spent("guys"), 0.75) << "another attempt draws other noise and is another charge";
+  EXPECT_EQ(ledger.spent("guys"), 0.75)
+      << "another attempt draws other noise and is another charge";
 }
 
 TEST_F(LedgerTest, RefusesAnotherEventUnderTheSameKey) {
   Ledger ledger = open();
   ledger.reserve({"ab12", 1}, costs(0.5));
-  EXPECT_THAT(problem_of([&] { ledger.reserve({"ab12", 1}, costs(0.25)); }).remedy, HasSubstr("new attempt"));
+  EXPECT_THAT(problem_of([&] {
+                ledger.reserve({"ab12", 1}, costs(0.25));
+              }).remedy,
+              HasSubstr("new attempt"));
 }
 
 TEST_F(LedgerTest, NeverReleasesTwoOutputsUnderOneCharge) {
@@ -104,7 +109,8 @@ TEST_F(LedgerTest, NeverReleasesTwoOutputsUnderOneCharge) {
   ledger.release({"ab12", 1}, output(1));
   EXPECT_NO_THROW(ledger.release({"ab12", 1}, output(1)));
   EXPECT_THROW(ledger.release({"ab12", 1}, output(2)), SystemError);
-  EXPECT_THROW(ledger.release({"ab12", 9}, output(2)), SystemError) << "nothing was charged for round 9";
+  EXPECT_THROW(ledger.release({"ab12", 9}, output(2)), SystemError)
+      << "nothing was charged for round 9";
   EXPECT_THROW(ledger.forfeit({"ab12", 1}), SystemError);
 }
 
@@ -133,14 +139,22 @@ TEST_F(LedgerTest, KnowsWhatHasNoBound) {
   {
     Ledger ledger = open(std::nullopt);
     EXPECT_TRUE(std::isinf(ledger.reserve({"ab12", 1}, unbounded).epsilon_after));
-    EXPECT_TRUE(std::isinf(ledger.reserve({"ab12", 2}, costs(0.1)).epsilon_after)) << "once is for ever";
+    EXPECT_TRUE(std::isinf(ledger.reserve({"ab12", 2}, costs(0.1)).epsilon_after))
+        << "once is for ever";
   }
   Ledger ledger = open(100.0);
-  EXPECT_THAT(problem_of([&] { ledger.reserve({"ab12", 3}, costs(0.1)); }).found, HasSubstr("earlier release"));
+  EXPECT_THAT(problem_of([&] {
+                ledger.reserve({"ab12", 3}, costs(0.1));
+              }).found,
+              HasSubstr("earlier release"));
   ledger.add_dataset({.id = "kings", .delta = 1e-3, .budget = 100.0});
   ledger.add_run({"cd34", "kings", "", ""});
-  EXPECT_THAT(problem_of([&] { ledger.reserve({"cd34", 1}, unbounded); }).found, HasSubstr("no mechanism"));
-  EXPECT_NO_THROW(ledger.reserve({"cd34", 1}, PrivacyEvent{})) << "an event of kind none costs nothing";
+  EXPECT_THAT(problem_of([&] {
+                ledger.reserve({"cd34", 1}, unbounded);
+              }).found,
+              HasSubstr("no mechanism"));
+  EXPECT_NO_THROW(ledger.reserve({"cd34", 1}, PrivacyEvent{}))
+      << "an event of kind none costs nothing";
 }
 
 TEST_F(LedgerTest, BelievesNoAccountantThatGivesNoNumber) {
@@ -157,11 +171,14 @@ TEST_F(LedgerTest, RefusesEventsThatWouldGiveSomethingBack) {
   Ledger ledger = open();
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const PrivacyEvent& event :
-       {costs(-0.5), costs(nan), costs(INFINITY), PrivacyEvent{.kind = Kind::pure, .count = 0, .epsilon = 0.5},
-        PrivacyEvent{.kind = Kind::pure, .count = -3, .epsilon = 0.5}, PrivacyEvent{.kind = Kind::gaussian},
+       {costs(-0.5), costs(nan), costs(INFINITY),
+        PrivacyEvent{.kind = Kind::pure, .count = 0, .epsilon = 0.5},
+        PrivacyEvent{.kind = Kind::pure, .count = -3, .epsilon = 0.5},
+        PrivacyEvent{.kind = Kind::gaussian},
         PrivacyEvent{.kind = Kind::gaussian, .noise_multiplier = nan},
         PrivacyEvent{.kind = Kind::sampled_gaussian, .noise_multiplier = 1, .sampling_rate = 0},
-        PrivacyEvent{.kind = Kind::sampled_gaussian, .noise_multiplier = 1, .sampling_rate = 1.5}}) {
+        PrivacyEvent{
+            .kind = Kind::sampled_gaussian, .noise_multiplier = 1, .sampling_rate = 1.5}}) {
     EXPECT_THROW(ledger.reserve({"ab12", 1}, event), ConfigError);
   }
   EXPECT_EQ(ledger.spent("guys"), 0.0);
@@ -183,9 +200,11 @@ TEST_F(LedgerTest, MergesEqualEventsForTheAccountant) {
 TEST_F(LedgerTest, NotesAChangedBudgetAndKeepsTheUnit) {
   Ledger ledger = open(1.0);
   ledger.add_dataset({.id = "guys", .delta = 1e-3, .budget = 4.0, .n_public = 40});
-  EXPECT_THAT(notes(), testing::ElementsAre(HasSubstr("from epsilon 1 at delta 0.001 to epsilon 4")));
+  EXPECT_THAT(notes(),
+              testing::ElementsAre(HasSubstr("from epsilon 1 at delta 0.001 to epsilon 4")));
   EXPECT_NO_THROW(ledger.reserve({"ab12", 1}, costs(3)));
-  EXPECT_THROW(ledger.add_dataset({.id = "guys", .unit = "site", .delta = 1e-3, .budget = 4.0}), ConfigError);
+  EXPECT_THROW(ledger.add_dataset({.id = "guys", .unit = "site", .delta = 1e-3, .budget = 4.0}),
+               ConfigError);
   EXPECT_THROW(ledger.add_dataset({.id = "kings", .delta = 0}), ConfigError);
   EXPECT_THROW(ledger.add_dataset({.id = "kings\nx"}), ConfigError);
   EXPECT_THROW(ledger.add_dataset({.id = "kings", .budget = std::nan("")}), ConfigError);
@@ -216,7 +235,8 @@ TEST_F(LedgerTest, NotesAClockThatGoesBackwards) {
 TEST_F(LedgerTest, HasOneWriterAndAnyNumberOfReaders) {
   Ledger ledger = open();
   ledger.reserve({"ab12", 1}, costs(0.5));
-  EXPECT_THAT(problem_of([&] { Ledger(folder_.path(), sum_of_epsilons); }).what, HasSubstr("the ledger is in use"));
+  EXPECT_THAT(problem_of([&] { Ledger(folder_.path(), sum_of_epsilons); }).what,
+              HasSubstr("the ledger is in use"));
   const Database reader(folder_ / "site.db", Database::Mode::read_only);
   Statement row = reader.prepare("SELECT state, epsilon_after FROM charge");
   ASSERT_TRUE(row.next());
@@ -224,13 +244,16 @@ TEST_F(LedgerTest, HasOneWriterAndAnyNumberOfReaders) {
   EXPECT_EQ(row.number(1), 0.5);
 }
 
-// A Gaussian release of noise multiplier z has Renyi divergence a / (2 z^2) at order a, and they add up.
+// A Gaussian release of noise multiplier z has Renyi divergence a / (2 z^2) at order a, and they
+// add up.
 TEST(RenyiFilter, IsTheSumOfDivergences) {
   const PrivacyEvent gaussian{.kind = Kind::gaussian, .noise_multiplier = 10, .count = 4};
-  const PrivacyEvent once{.kind = Kind::gaussian, .noise_multiplier = 5};   // 4 / (2 * 100) = 1 / (2 * 25)
+  const PrivacyEvent once{.kind = Kind::gaussian,
+                          .noise_multiplier = 5};  // 4 / (2 * 100) = 1 / (2 * 25)
   const double epsilon = renyi_filter({&gaussian, 1}, 1e-5);
   EXPECT_NEAR(epsilon, renyi_filter({&once, 1}, 1e-5), 1e-12);
-  // Mironov 2017, Prop. 3, at the best order, is an upper bound: rho + 2 sqrt(rho log(1/delta)) with rho = 1 / 50.
+  // Mironov 2017, Prop. 3, at the best order, is an upper bound: rho + 2 sqrt(rho log(1/delta))
+  // with rho = 1 / 50.
   EXPECT_LT(epsilon, 0.02 + 2 * std::sqrt(0.02 * std::log(1e5)) + 1e-3);
   EXPECT_GT(epsilon, 0.3) << "below the exact curve of a Gaussian with mu = 1/5";
   EXPECT_EQ(renyi_filter({}, 1e-5), 0.0);
@@ -239,7 +262,10 @@ TEST(RenyiFilter, IsTheSumOfDivergences) {
 TEST(EventJson, IsReadBackAndEqualForEqualEvents) {
   for (const PrivacyEvent& event :
        {PrivacyEvent{}, PrivacyEvent{.kind = Kind::gaussian, .noise_multiplier = 0.1, .count = 3},
-        PrivacyEvent{.kind = Kind::sampled_gaussian, .noise_multiplier = 1.1, .sampling_rate = 1.0 / 3, .count = 20},
+        PrivacyEvent{.kind = Kind::sampled_gaussian,
+        .noise_multiplier = 1.1,
+        .sampling_rate = 1.0 / 3,
+        .count = 20},
         costs(1e-300), PrivacyEvent{.kind = Kind::unbounded, .reason = "no \"clip\"\n\xff"}}) {
     const std::string json = event_to_json(event);
     EXPECT_EQ(json.find('\n'), std::string::npos);
@@ -250,8 +276,10 @@ TEST(EventJson, IsReadBackAndEqualForEqualEvents) {
     EXPECT_EQ(read->sampling_rate, event.sampling_rate);
     EXPECT_EQ(read->epsilon, event.epsilon);
   }
-  for (const char* text : {"", "{}", "[]", "{\"kind\":\"magic\"}", "{\"kind\":\"pure\",\"epsilon\":1}",
-                           "{\"kind\":\"pure\",\"epsilon\":\"1\",\"count\":1}", "{\"kind\":\"gaussian\",\"count\":1}"}) {
+  for (const char* text :
+       {"", "{}", "[]", "{\"kind\":\"magic\"}", "{\"kind\":\"pure\",\"epsilon\":1}",
+        "{\"kind\":\"pure\",\"epsilon\":\"1\",\"count\":1}",
+        "{\"kind\":\"gaussian\",\"count\":1}"}) {
     EXPECT_FALSE(event_from_json(text).has_value()) << text;
   }
 }
@@ -283,11 +311,13 @@ TEST_F(LedgerTest, BehavesLikeASimpleModelOfItself) {
       switch (random() % 5) {
         case 0:
         case 1: {
-          const double epsilon = known != model.end() ? known->second.epsilon : 0.125 * (1 + random() % 6);
+          const double epsilon =
+              known != model.end() ? known->second.epsilon : 0.125 * (1 + random() % 6);
           if (known != model.end()) {
             EXPECT_EQ(ledger->reserve({"ab12", round}, costs(epsilon)).state, known->second.state);
           } else if (spent + epsilon <= budget) {
-            EXPECT_EQ(ledger->reserve({"ab12", round}, costs(epsilon)).epsilon_after, spent + epsilon);
+            EXPECT_EQ(ledger->reserve({"ab12", round}, costs(epsilon)).epsilon_after,
+                      spent + epsilon);
             model[round] = {epsilon, ChargeState::reserved, 0};
           } else {
             EXPECT_THROW(ledger->reserve({"ab12", round}, costs(epsilon)), BudgetExhausted);
@@ -296,13 +326,15 @@ TEST_F(LedgerTest, BehavesLikeASimpleModelOfItself) {
         }
         case 2: {
           const int hash = 1 + static_cast<int>(random() % 2);
-          const bool repeated = known != model.end() && known->second.state == ChargeState::released;
+          const bool repeated =
+              known != model.end() && known->second.state == ChargeState::released;
           if (known != model.end() && (known->second.state == ChargeState::reserved ||
                                        (repeated && known->second.output == hash))) {
             ledger->release({"ab12", round}, output(static_cast<std::uint8_t>(hash)));
             known->second = {known->second.epsilon, ChargeState::released, hash};
           } else {
-            EXPECT_THROW(ledger->release({"ab12", round}, output(static_cast<std::uint8_t>(hash))), SystemError);
+            EXPECT_THROW(ledger->release({"ab12", round}, output(static_cast<std::uint8_t>(hash))),
+                         SystemError);
           }
           break;
         }

@@ -25,13 +25,19 @@ class RunStoreTest : public testing::Test {
     return layout;
   }();
 
-  RunStore create() { return RunStore::create(folder_, {"ab12", "demo", "rounds = 3\n", layout_.hash(), true}); }
+  RunStore create() {
+    return RunStore::create(folder_, {"ab12", "demo", "rounds = 3\n", layout_.hash(), true});
+  }
   std::vector<float> model(float value) const { return std::vector<float>(4, value); }
   void close(RunStore& store, std::uint64_t round) {
-    const Checkpoint checkpoint = store.write_checkpoint(round, layout_, model(static_cast<float>(round)));
-    const std::vector<ContributionRow> rows{{.site = "kings", .state = "accepted", .weight = 2, .steps = 5},
-                                            {.site = "guys", .state = "missing", .code = "deadline", .reason = "too late"}};
-    store.close_round({.number = round, .attempts = 1, .seconds = 1.5, .model = checkpoint, .bytes_in = 10}, rows, {});
+    const Checkpoint checkpoint =
+        store.write_checkpoint(round, layout_, model(static_cast<float>(round)));
+    const std::vector<ContributionRow> rows{
+        {.site = "kings", .state = "accepted", .weight = 2, .steps = 5},
+        {.site = "guys", .state = "missing", .code = "deadline", .reason = "too late"}};
+    store.close_round(
+        {.number = round, .attempts = 1, .seconds = 1.5, .model = checkpoint, .bytes_in = 10}, rows,
+        {});
   }
   std::string text(const std::string& sql) {
     const Database database(folder_ / "run.db", Database::Mode::read_only);
@@ -62,7 +68,7 @@ TEST_F(RunStoreTest, RemembersWhoGaveWhatAndWhy) {
   close(store, 1);
   const std::vector<ContributionRow> rows = store.contributions(1);
   ASSERT_EQ(rows.size(), 2u);
-  EXPECT_EQ(rows[0].site, "kings");   // the order of the cohort, not of the alphabet
+  EXPECT_EQ(rows[0].site, "kings");  // the order of the cohort, not of the alphabet
   EXPECT_EQ(rows[0].weight, 2);
   EXPECT_EQ(rows[0].loss, std::nullopt);
   EXPECT_EQ(rows[1].state, "missing");
@@ -73,14 +79,17 @@ TEST_F(RunStoreTest, RemembersWhoGaveWhatAndWhy) {
 TEST_F(RunStoreTest, ClosesNoRoundWithoutItsModel) {
   RunStore store = create();
   EXPECT_THROW(store.close_round({.number = 1}, {}, {}), SystemError);
-  EXPECT_THROW(store.close_round({.number = 1, .model = {"checkpoints/none.safetensors", ""}}, {}, {}), SystemError);
+  EXPECT_THROW(
+      store.close_round({.number = 1, .model = {"checkpoints/none.safetensors", ""}}, {}, {}),
+      SystemError);
   EXPECT_FALSE(store.last_closed().has_value());
 }
 
 TEST_F(RunStoreTest, WritesARoundWhollyOrNotAtAll) {
   RunStore store = create();
   const Checkpoint checkpoint = store.write_checkpoint(1, layout_, model(1));
-  const std::vector<ContributionRow> twice{{.site = "guys", .state = "accepted"}, {.site = "guys", .state = "accepted"}};
+  const std::vector<ContributionRow> twice{{.site = "guys", .state = "accepted"},
+                                           {.site = "guys", .state = "accepted"}};
   EXPECT_THROW(store.close_round({.number = 1, .model = checkpoint}, twice, {}), SystemError);
   EXPECT_FALSE(store.last_closed().has_value());
   EXPECT_TRUE(store.contributions(1).empty());
@@ -88,7 +97,8 @@ TEST_F(RunStoreTest, WritesARoundWhollyOrNotAtAll) {
 
 TEST_F(RunStoreTest, LetsAnAbandonedRoundBeRepeatedButNeverReopensAClosedOne) {
   RunStore store = create();
-  const ContributionRow rejected{.site = "guys", .state = "rejected", .code = "not_finite", .weight = std::nan("")};
+  const ContributionRow rejected{
+      .site = "guys", .state = "rejected", .code = "not_finite", .weight = std::nan("")};
   store.abandon_round({.number = 1, .attempts = 1, .reason = "fewer than 2 sites"}, {&rejected, 1});
   EXPECT_FALSE(store.last_closed().has_value());
   EXPECT_EQ(text("SELECT state FROM round"), "abandoned");
@@ -104,11 +114,13 @@ TEST_F(RunStoreTest, RefusesToGoOnFromAnotherModel) {
   close(store, 1);
   const Checkpoint checkpoint = store.last_closed()->model;
   save_safetensors(folder_ / checkpoint.file, layout_, model(9));
-  EXPECT_THAT(problem_of([&] { store.load_checkpoint(checkpoint, layout_); }).found, HasSubstr("hash"));
+  EXPECT_THAT(problem_of([&] { store.load_checkpoint(checkpoint, layout_); }).found,
+              HasSubstr("hash"));
   Layout other;
   other.add("w", {2, 2});
   save_safetensors(folder_ / checkpoint.file, other, model(1));
-  EXPECT_THAT(problem_of([&] { store.load_checkpoint(checkpoint, layout_); }).found, HasSubstr("layout"));
+  EXPECT_THAT(problem_of([&] { store.load_checkpoint(checkpoint, layout_); }).found,
+              HasSubstr("layout"));
   std::filesystem::remove(folder_ / checkpoint.file);
   EXPECT_THROW(store.load_checkpoint(checkpoint, layout_), SystemError);
 }
@@ -116,10 +128,13 @@ TEST_F(RunStoreTest, RefusesToGoOnFromAnotherModel) {
 TEST_F(RunStoreTest, TakesAFolderForOneRunOnly) {
   create();
   EXPECT_NO_THROW(create());
-  const Problem problem = problem_of([&] { RunStore::create(folder_, {"ffff", "other", "", "", false}); });
+  const Problem problem = problem_of([&] {
+    RunStore::create(folder_, {"ffff", "other", "", "", false});
+  });
   EXPECT_THAT(problem.what, HasSubstr("another run"));
   EXPECT_THAT(problem.found, HasSubstr("ab12 of 'demo'"));
-  EXPECT_THAT(problem_of([&] { RunStore::open(temporary_ / "empty"); }).what, HasSubstr("no run in this folder"));
+  EXPECT_THAT(problem_of([&] { RunStore::open(temporary_ / "empty"); }).what,
+              HasSubstr("no run in this folder"));
 }
 
 TEST_F(RunStoreTest, HasOneWriter) {
@@ -141,7 +156,8 @@ TEST_F(RunStoreTest, KeepsTheNewestCheckpointsAndTheFirstModel) {
                                          "round-000004.safetensors"}));
   EXPECT_EQ(text("SELECT count(*) FROM round WHERE model = ''"), "2");
   store.prune_checkpoints(0);
-  EXPECT_EQ(store.load_checkpoint(store.last_closed()->model, layout_), model(4)) << "a restart needs the newest";
+  EXPECT_EQ(store.load_checkpoint(store.last_closed()->model, layout_), model(4))
+      << "a restart needs the newest";
 }
 
 TEST_F(RunStoreTest, EndsWithAModelAndAReason) {
@@ -161,12 +177,14 @@ TEST_F(RunStoreTest, RecordsSitesEventsAndMetricsForThoseWhoRead) {
   store.record_site("guys", "key", "ready", "collegium 0.1.0");
   store.record_site("guys", "key", "away", "collegium 0.1.0");
   store.event("warning", "guys", "too slow: \"12 s\"");
-  const std::vector<MetricRow> metrics{{0, "guys", "dice_wt", 0.5, 7}, {1, "guys", "dice_wt", 0.75, 7}};
+  const std::vector<MetricRow> metrics{{0, "guys", "dice_wt", 0.5, 7},
+                                       {1, "guys", "dice_wt", 0.75, 7}};
   store.record_metrics(metrics);
   const MetricRow better{1, "guys", "dice_wt", 0.875, 7};
   store.record_metrics({&better, 1});
   EXPECT_EQ(text("SELECT state FROM site"), "away");
-  EXPECT_EQ(text("SELECT text FROM event WHERE level = 'warning' AND site = 'guys'"), "too slow: \"12 s\"");
+  EXPECT_EQ(text("SELECT text FROM event WHERE level = 'warning' AND site = 'guys'"),
+            "too slow: \"12 s\"");
   EXPECT_EQ(text("SELECT group_concat(value) FROM metric ORDER BY round"), "0.5,0.875");
 }
 

@@ -7,12 +7,13 @@
 
 namespace collegium {
 
-// A folder of its own for one test, gone afterwards. In memory where the system has such a place: tests of what must
-// last sync thousands of times.
+// A folder of its own for one test, gone afterwards. In memory where the system has such a place:
+// tests of what must last sync thousands of times.
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    for (const std::filesystem::path& place : {std::filesystem::path("/dev/shm"), std::filesystem::temp_directory_path()}) {
+    for (const std::filesystem::path& place :
+         {std::filesystem::path("/dev/shm"), std::filesystem::temp_directory_path()}) {
       std::string pattern = (place / "collegium-XXXXXX").string();
       if (mkdtemp(pattern.data()) == nullptr) continue;
       path_ = pattern;
