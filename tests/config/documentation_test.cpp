@@ -153,11 +153,11 @@ TEST(ConfigurationPage, StatesTheDefaultsOfTheCode) {
 TEST(ConfigurationPage, StatesTheDefaultsOfASite) {
   const Page page = read_page();
   std::string toml;
-  for (const char* heading : {"site", "data", "resources"}) {
-    toml += "[" + std::string(heading) + "]\n";
-    if (heading == std::string("site")) toml += "name = 'guys'\n";
-    if (heading == std::string("data")) toml += "path = 'x'\n";
-    for (const auto& [key, value] : page.at("`[" + std::string(heading) + "]`")) {
+  for (const std::string table : {"[site]", "[data]", "[resources]"}) {
+    toml += table + "\n";
+    if (table == "[site]") toml += "name = 'guys'\n";
+    if (table == "[data]") toml += "path = 'x'\n";
+    for (const auto& [key, value] : page.at("`" + table + "`")) {
       const bool literal =
           value.size() > 2 && value.front() == '`' && value.find('`', 1) == value.size() - 1;
       if (literal) toml += key + " = " + value.substr(1, value.size() - 2) + "\n";
