@@ -72,7 +72,11 @@ void def_datasets(py::module_& m) {
       .def(py::init([](const py::array& inputs, const py::array& targets) {
              return std::make_shared<TensorDataset>(share(inputs), share(targets));
            }),
-           py::arg("inputs"), py::arg("targets"));
+           py::arg("inputs"), py::arg("targets"))
+      // Where the inputs lie in memory: the same place as in the array, since nothing is copied.
+      .def_property_readonly("address", [](const TensorDataset& self) {
+        return reinterpret_cast<std::uintptr_t>(self.sample(0).input.data);
+      });
   py::class_<ImageFolder, Dataset, std::shared_ptr<ImageFolder>>(m, "FolderDataset")
       .def(py::init(&open_folder), py::arg("settings"))
       .def("facts", &facts);

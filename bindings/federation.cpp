@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <filesystem>
 #include <optional>
+#include <thread>
 
 #include "bindings.h"
 #include "collegium/error.h"
@@ -9,8 +12,8 @@
 #include "runtime/join.h"
 #include "runtime/serve.h"
 #include "runtime/simulate.h"
-#include "torch/data/image_folder.h"
 #include "torch/network/network.h"
+#include "torch/training/site_trainer.h"
 #include "torch/training/torch_trainer.h"
 #include "transport/keys.h"
 
@@ -99,19 +102,15 @@ void require_end(const DriverResult& result) {
   throw Error({.what = "the run " + std::string(name_of(result.outcome)) + ": " + result.reason});
 }
 
-// The public count a simulation or a site works with when none was declared: known anyway where there is no privacy.
-std::int64_t public_count(const std::optional<std::int64_t>& declared, const Dataset& data) {
-  return declared.value_or(static_cast<std::int64_t>(data.subjects()));
-}
-
 void simulate_run(const py::dict& config, const py::dict& data, const PyNetwork& initial, std::size_t threads,
                   const py::object& on_event, const StopHandle& stop) {
   const FederationConfig federation = FederationConfig::read(settings_from(config, "federation"));
   std::vector<SimulatedSite> sites;
   for (const std::string& name : federation.sites) {
     auto dataset = data[py::str(name)].cast<std::shared_ptr<Dataset>>();
-    Resources resources{.threads = 1, .n_public = public_count({}, *dataset)};
-    const std::int64_t n_public = resources.n_public;
+    const auto n_public = static_cast<std::int64_t>(dataset->subjects());   // a simulation's counts are public
+    Resources resources;
+    resources.n_public = n_public;
     sites.push_back({name, std::make_shared<TorchTrainer>(federation.network, dataset, std::move(resources)), n_public});
   }
   const RunEvents events = events_to(on_event, federation.rounds, federation.privacy.has_value());
@@ -127,15 +126,14 @@ void serve_run(const py::dict& config, const py::object& on_event, const StopHan
   require_end(serve(federation, events, stop));
 }
 
-void join_run(const py::dict& config, std::shared_ptr<Dataset> data, const py::object& on_event, const StopHandle& stop) {
+void join_run(const py::dict& config, const std::shared_ptr<Dataset>& data, const py::object& on_event,
+              const StopHandle& stop) {
   const SiteConfig site = SiteConfig::read(settings_from(config, "site"));
   const RunEvents events = events_to(on_event, 0, false);
   py::gil_scoped_release unlocked;
-  if (!data) data = open_image_folder(site.data);
-  const TrainerFactory make_trainer = [&](const at_site::Prepare& run) -> std::shared_ptr<Trainer> {
-    return std::make_shared<TorchTrainer>(
-        NetworkConfig::read(run.network), data,
-        Resources{.threads = static_cast<int>(site.threads), .device = site.device, .n_public = public_count(site.data.n_public, *data)});
+  const std::shared_ptr<const Dataset> dataset = data ? std::shared_ptr<const Dataset>(data) : open_data(site.data);
+  const TrainerFactory make_trainer = [&](const at_site::Prepare& run) {
+    return make_site_trainer(site, dataset, run.network);
   };
   require_end(join(site, make_trainer, events, stop));
 }

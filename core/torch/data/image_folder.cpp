@@ -18,6 +18,8 @@ ImageFolder::ImageFolder(SubjectSource source, std::size_t cache_bytes)
 
 ImageFolder::~ImageFolder() = default;
 
+const std::vector<SubjectFiles>& ImageFolder::files() const { return state_->subjects.files(); }
+
 std::size_t ImageFolder::size() const { return state_->subjects.size(); }
 
 Item ImageFolder::sample(std::size_t index) const {

@@ -12,6 +12,8 @@ class ImageFolder final : public VolumeDataset {
   explicit ImageFolder(SubjectSource source, std::size_t cache_bytes = std::size_t{4} << 30);
   ~ImageFolder() override;
 
+  const std::vector<SubjectFiles>& files() const;
+
   std::size_t size() const override;
   Item sample(std::size_t index) const override;   // DataError: a file that cannot be trained on, or has no labels
   std::string name(std::size_t subject) const override;

@@ -14,7 +14,9 @@ namespace {
 
 class Dice final : public Loss {
  public:
-  Dice(LossConfig config, bool cross_entropy) : config_(std::move(config)), cross_entropy_(cross_entropy) {}
+  enum class Outputs { logits, probabilities };
+  Dice(LossConfig config, bool cross_entropy, Outputs outputs = Outputs::logits)
+      : config_(std::move(config)), cross_entropy_(cross_entropy), outputs_(outputs) {}
 
   at::Tensor mean(const at::Tensor& outputs, const at::Tensor& targets) const override {
     if (!config_.batch) return per_sample(outputs, targets).mean();
@@ -38,7 +40,7 @@ class Dice final : public Loss {
     if (outputs.sizes() != targets.sizes())
       throw DataError({.what = "targets do not look like the network's output", .expected = c10::str(outputs.sizes()),
                        .found = c10::str(targets.sizes())});
-    const auto p = at::sigmoid(outputs).flatten(2), t = targets.flatten(2);
+    const auto p = (outputs_ == Outputs::logits ? at::sigmoid(outputs) : outputs).flatten(2), t = targets.flatten(2);
     const auto overlap = (p * t).sum(2);
     return {overlap, config_.squared_pred ? (p * p).sum(2) + (t * t).sum(2) : p.sum(2) + t.sum(2)};
   }
@@ -53,6 +55,7 @@ class Dice final : public Loss {
 
   LossConfig config_;
   bool cross_entropy_;
+  Outputs outputs_;
 };
 
 class CrossEntropy final : public Loss {
@@ -94,6 +97,10 @@ std::unique_ptr<Loss> make_loss(const LossConfig& config) {
   if (config.name == "mse") return std::make_unique<SquaredError>();
   throw ConfigError({.what = "there is no loss of this name", .where = "[training] loss",
                      .expected = "dice, dice_bce, cross_entropy or mse", .found = config.name});
+}
+
+std::unique_ptr<Loss> make_probability_dice(const LossConfig& config) {
+  return std::make_unique<Dice>(config, false, Dice::Outputs::probabilities);
 }
 
 }  // namespace collegium

@@ -22,6 +22,9 @@ class Loss {
 // dice_bce       the same plus the mean binary cross-entropy of every voxel and region
 // cross_entropy  softmax over the channels, targets are class indices
 // mse            mean of squared differences
-std::unique_ptr<Loss> make_loss(const LossConfig& config);   // throws ConfigError for an unknown name
+std::unique_ptr<Loss> make_loss(const LossConfig& config);
+
+// Dice of probabilities instead of logits; training always takes logits.
+std::unique_ptr<Loss> make_probability_dice(const LossConfig& config);   // throws ConfigError for an unknown name
 
 }  // namespace collegium
