@@ -195,7 +195,7 @@ void Coordinator::State::on_join(std::string_view site, const Message& message) 
       options.rounds,
       {options.network, options.training, options.privacy, options.mechanism}};
   send(site, Kind::welcome, closed_round + 1, message.request, welcome.write());
-  if (phase == Phase::starting) check_start();
+  if (phase == Phase::starting) return check_start();
   const bool answered_for = member->stage == Stage::announced || member->stage == Stage::pulling;
   if (phase == Phase::working || (phase == Phase::collecting && answered_for)) send_task(*member);
 }

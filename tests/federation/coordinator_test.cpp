@@ -1,0 +1,416 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "federation/desks.h"
+
+namespace collegium {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using Phase = CoordinatorSnapshot::Phase;
+using State = Contribution::State;
+
+constexpr std::size_t kBig = 20000;  // floats: more bytes than travel inside a message
+
+std::vector<std::string> sites_of(const std::vector<at_coordinator::Accumulate>& jobs) {
+  std::vector<std::string> names;
+  for (const auto& job : jobs) names.push_back(job.site);
+  return names;
+}
+
+std::vector<std::string> sites_of(const std::vector<at_coordinator::Pull>& pulls) {
+  std::vector<std::string> names;
+  for (const auto& pull : pulls) names.push_back(pull.site);
+  return names;
+}
+
+// ---- joining
+
+TEST(CoordinatorJoin, RefusesAStrangerByName) {
+  CoordinatorDesk desk;
+  desk.join("mallory");
+  EXPECT_EQ(desk.reason("mallory", Kind::refuse).code, "unknown_site");
+}
+
+TEST(CoordinatorJoin, RefusesAnotherProtocolAndSaysBothNumbers) {
+  CoordinatorDesk desk;
+  desk.message("guys", Kind::join, 0, JoinBody{99, "test", ""}.write());
+  const ReasonBody reason = desk.reason("guys", Kind::refuse);
+  EXPECT_EQ(reason.code, "protocol");
+  EXPECT_TRUE(reason.fatal);
+  EXPECT_NE(reason.reason.find("99"), std::string::npos);
+}
+
+TEST(CoordinatorJoin, RefusesAnotherLayout) {
+  CoordinatorDesk desk;
+  desk.message("guys", Kind::join, 0, JoinBody{kProtocolVersion, "test", "another"}.write());
+  EXPECT_EQ(desk.reason("guys", Kind::refuse).code, "layout");
+}
+
+TEST(CoordinatorJoin, AsksASiteItDoesNotKnowYetToJoinAgain) {
+  CoordinatorDesk desk;
+  desk.message("guys", Kind::pong, 0, PongBody{}.write());
+  const ReasonBody reason = desk.reason("guys", Kind::refuse);
+  EXPECT_EQ(reason.code, "rejoin");
+  EXPECT_FALSE(reason.fatal);
+}
+
+TEST(CoordinatorJoin, WelcomesWithTheTablesOfTheRun) {
+  CoordinatorDesk desk;
+  desk.join("guys");
+  const WelcomeBody welcome = WelcomeBody::read(desk.sent("guys", Kind::welcome)->body);
+  EXPECT_EQ(welcome.layout, "layout");
+  EXPECT_EQ(welcome.rounds, 3u);
+  EXPECT_EQ(welcome.instructions.network.text("name"), "tiny");
+}
+
+TEST(CoordinatorJoin, TellsASiteThatComesAfterTheEndThatTheRunHasFinished) {
+  CoordinatorDesk desk;
+  desk.resume.closed_round = 3;
+  desk.join("guys");
+  EXPECT_EQ(FinishedBody::read(desk.sent("guys", Kind::finished)->body).outcome, "finished");
+}
+
+TEST(CoordinatorStart, BeginsAtOnceWhenEverybodyIsThere) {
+  CoordinatorDesk desk;
+  desk.join("leeds");
+  desk.join("guys");
+  EXPECT_EQ(desk.phase(), Phase::starting);
+  desk.join("kings");
+  EXPECT_THAT(desk.told(Kind::task), ElementsAre("guys", "kings", "leeds"));
+}
+
+TEST(CoordinatorStart, WithAQuorumWaitsAWhileForTheOthers) {
+  CoordinatorDesk desk;
+  desk.join("guys");
+  desk.join("leeds");
+  desk.after(desk.options.start_wait - 1);
+  EXPECT_EQ(desk.phase(), Phase::starting);
+  desk.after(1);
+  EXPECT_EQ(desk.phase(), Phase::working);
+}
+
+TEST(CoordinatorStart, BelowAQuorumGivesUpInTheEndAndNamesTheAbsent) {
+  CoordinatorDesk desk;
+  desk.options.silence_limit = 1e9;
+  desk.join("guys");
+  desk.after(desk.options.start_limit);
+  EXPECT_EQ(desk.phase(), Phase::ending);
+  EXPECT_TRUE(desk.logged("only 1 of the 2 sites needed joined in time; away: kings, leeds"));
+}
+
+// ---- rounds
+
+TEST(CoordinatorRound, ClosesWithEverybodyAndCallsResultsAcceptedOnlyOnceTheyAreDurable) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  for (const std::string& site : desk.options.sites) desk.result(site, 1, blob_with(4, 1));
+  desk.accumulate();
+  EXPECT_EQ(desk.now_of<at_coordinator::FinishAggregate>().size(), 1u);
+  desk.give(at_coordinator::AggregationDone{1, 1, blob_with(4, 1)});
+  EXPECT_THAT(desk.told(Kind::accepted), IsEmpty());
+  EXPECT_TRUE(desk.now_of<at_coordinator::PersistRound>().at(0).record.closed);
+  desk.give(at_coordinator::RoundPersisted{1, 1});
+  EXPECT_THAT(desk.told(Kind::accepted), ElementsAre("guys", "kings", "leeds"));
+  EXPECT_THAT(desk.told(Kind::task), ElementsAre("guys", "kings", "leeds"));
+}
+
+TEST(CoordinatorRound, GivesALateJoinerTheTaskWhileTheRoundIsOpen) {
+  CoordinatorDesk desk;
+  desk.options.min_sites = 2;
+  desk.join("guys");
+  desk.join("kings");
+  desk.after(desk.options.start_wait);
+  desk.after(5);
+  desk.join("leeds");
+  EXPECT_THAT(desk.told(Kind::task), ElementsAre("leeds"));
+}
+
+TEST(CoordinatorRound, IgnoresTheSameResultAgain) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  desk.result("guys", 1, blob_with(4, 1));
+  desk.result("guys", 1, blob_with(4, 1));
+  EXPECT_THAT(desk.last, IsEmpty());
+  desk.result("kings", 1, blob_with(4, 1));
+  desk.result("leeds", 1, blob_with(4, 1));
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Accumulate>()),
+              ElementsAre("guys", "kings", "leeds"));
+}
+
+TEST(CoordinatorRound, RefusesASecondDifferentResult) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  desk.result("guys", 1, blob_with(4, 1));
+  desk.result("guys", 1, blob_with(4, 2));
+  EXPECT_EQ(desk.reason("guys", Kind::rejected).code, "duplicate");
+}
+
+TEST(CoordinatorRound, AnswersTheRepeatOfACountedResultAsBeforeAlsoAfterARestart) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  for (const std::string& site : desk.options.sites) desk.result(site, 1, blob_with(4, 1));
+  desk.accumulate();
+  desk.close(1, 1);
+  desk.result("kings", 1, blob_with(4, 1));
+  EXPECT_THAT(desk.told(Kind::accepted), ElementsAre("kings"));
+
+  CoordinatorDesk again;
+  again.resume = {1, desk.model(),
+                  desk.ever<at_coordinator::PersistRound>().back().record.contributions};
+  again.join("kings");
+  again.result("kings", 1, blob_with(4, 1));
+  EXPECT_THAT(again.told(Kind::accepted), ElementsAre("kings"));
+}
+
+TEST(CoordinatorRound, RefusesALateResultWithAReason) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  desk.result("guys", 1, blob_with(4, 1));
+  desk.result("kings", 1, blob_with(4, 1));
+  desk.at(desk.now + 600);
+  desk.accumulate();
+  EXPECT_EQ(desk.phase(), Phase::aggregating);
+  desk.close(1, 1);
+  EXPECT_EQ(desk.contribution("leeds").state, State::missing);
+  desk.result("leeds", 1, blob_with(4, 9));
+  EXPECT_EQ(desk.reason("leeds", Kind::rejected).code, "late");
+}
+
+TEST(CoordinatorRound, RefusesAResultThatWasTrainedOnAnotherModel) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  ResultBody body;
+  body.steps = 1;
+  body.weight = 1;
+  body.update = {blob_with(4, 1)->id, true};
+  desk.message("guys", Kind::result, 1, body.write(), blob_with(4, 1)->bytes);
+  EXPECT_EQ(desk.reason("guys", Kind::rejected).code, "wrong_model");
+}
+
+TEST(CoordinatorRound, RefusesBytesThatAreNotThoseAnnounced) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  ResultBody body;
+  body.model = desk.model()->id.digest;
+  body.steps = 1;
+  body.weight = 1;
+  body.update = {blob_with(4, 1)->id, true};
+  desk.message("guys", Kind::result, 1, body.write(), blob_with(4, 2)->bytes);
+  EXPECT_EQ(desk.reason("guys", Kind::rejected).code, "corrupted");
+}
+
+TEST(CoordinatorRound, GoesOnWithoutASiteWhoseUpdateIsBadAndNamesIt) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  desk.result("guys", 1, blob_with(4, std::numeric_limits<float>::quiet_NaN()));
+  desk.result("kings", 1, blob_with(4, 1));
+  desk.result("leeds", 1, blob_with(4, 1));
+  desk.accumulate();
+  EXPECT_EQ(desk.phase(), Phase::aggregating);
+  desk.close(1, 1);
+  EXPECT_EQ(desk.contribution("guys").state, State::rejected);
+  EXPECT_EQ(desk.contribution("guys").code, "not_finite");
+  EXPECT_TRUE(desk.logged("round 1 closed with 2 of 3 sites; without guys"));
+}
+
+TEST(CoordinatorRound, RefusesAnUpdateOfAnotherSizeBeforeItIsPulled) {
+  CoordinatorDesk desk(kBig);
+  desk.join_all();
+  desk.result("guys", 1, blob_with(2 * kBig, 1));
+  EXPECT_EQ(desk.reason("guys", Kind::rejected).code, "bad_size");
+  EXPECT_THAT(desk.ever<at_coordinator::Pull>(), IsEmpty());
+}
+
+TEST(CoordinatorRound, NamesAFailedSiteWithItsReason) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  desk.failed("guys", 1, "policy");
+  desk.result("kings", 1, blob_with(4, 1));
+  desk.result("leeds", 1, blob_with(4, 1));
+  desk.accumulate();
+  desk.close(1, 1);
+  EXPECT_EQ(desk.contribution("guys").state, State::failed);
+  EXPECT_EQ(desk.contribution("guys").code, "policy");
+  EXPECT_EQ(desk.contribution("guys").reason, "because");
+}
+
+TEST(CoordinatorRound, WaitsForALostSiteOnlyWhereTheQuorumNeedsIt) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  desk.result("guys", 1, blob_with(4, 1));
+  desk.give(at_coordinator::PeerLost{"kings", "gone"});
+  desk.give(at_coordinator::PeerLost{"leeds", "gone"});
+  EXPECT_EQ(desk.phase(), Phase::working);
+  desk.join("leeds");
+  EXPECT_THAT(desk.told(Kind::task), ElementsAre("leeds"));
+  desk.result("leeds", 1, blob_with(4, 1));
+  desk.accumulate();
+  EXPECT_EQ(desk.phase(), Phase::aggregating);
+  desk.close(1, 1);
+  EXPECT_EQ(desk.contribution("kings").reason, "gone");
+}
+
+TEST(CoordinatorRound, LosesASiteThatIsSilent) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  for (int i = 0; i < 6; ++i) {
+    desk.after(10);
+    for (const char* site : {"guys", "kings"})
+      desk.message(site, Kind::pong, 1, PongBody{1, "training", true}.write());
+  }
+  EXPECT_EQ(desk.machine().snapshot().sites[2].state, SiteView::State::away);
+  EXPECT_EQ(desk.machine().snapshot().sites[2].reason, "silent for 60 s");
+  EXPECT_EQ(desk.machine().snapshot().sites[0].state, SiteView::State::working);
+}
+
+TEST(CoordinatorRound, SendsTheTaskAgainToASiteThatDoesNotHaveIt) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  desk.after(desk.options.resend_after);
+  desk.message("guys", Kind::pong, 0, PongBody{0, "idle", false}.write());
+  EXPECT_THAT(desk.told(Kind::task), ElementsAre("guys"));
+  desk.message("kings", Kind::pong, 1, PongBody{1, "training", true}.write());
+  EXPECT_THAT(desk.told(Kind::task), IsEmpty());
+}
+
+TEST(CoordinatorRound, BelowTheQuorumAtTheDeadlineIsRepeatedThreeTimesAndThenTheRunSaysWhyItFails) {
+  CoordinatorDesk desk;
+  desk.options.silence_limit = 1e9;
+  desk.join_all();
+  for (std::uint64_t attempt = 1; attempt <= 3; ++attempt) {
+    desk.result("guys", 1, blob_with(4, 1));  // stays valid: the model is the same
+    desk.after(600);
+    const auto record = desk.ever<at_coordinator::PersistRound>().back().record;
+    EXPECT_FALSE(record.closed);
+    EXPECT_EQ(record.attempt, attempt);
+    EXPECT_EQ(desk.contribution("kings").code, "deadline");
+    EXPECT_EQ(desk.contribution("guys").code, "abandoned");
+    desk.give(at_coordinator::RoundPersisted{1, attempt});
+  }
+  EXPECT_EQ(desk.phase(), Phase::ending);
+  const FinishedBody finished = FinishedBody::read(desk.sent("leeds", Kind::finished)->body);
+  EXPECT_EQ(finished.outcome, "failed");
+  EXPECT_NE(finished.reason.find("without kings, leeds"), std::string::npos) << finished.reason;
+}
+
+TEST(CoordinatorRound, IsAbandonedAtOnceWhenTheQuorumCannotBeMet) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  desk.failed("guys", 1, "training");
+  desk.failed("kings", 1, "training");
+  EXPECT_EQ(desk.now_of<at_coordinator::PersistRound>().size(), 1u);
+  desk.give(at_coordinator::RoundPersisted{1, 1});
+  EXPECT_EQ(desk.machine().snapshot().attempt, 2u);
+}
+
+TEST(CoordinatorRound, FailsTheRunWithTheReasonWhenItCannotBeWritten) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  for (const std::string& site : desk.options.sites) desk.result(site, 1, blob_with(4, 1));
+  desk.accumulate();
+  desk.give(at_coordinator::AggregationDone{1, 1, blob_with(4, 1)});
+  desk.give(at_coordinator::PersistFailed{1, 1, "the disk is full"});
+  EXPECT_TRUE(desk.logged("the disk is full"));
+  EXPECT_THAT(desk.told(Kind::accepted), IsEmpty());
+}
+
+// ---- collecting
+
+TEST(CoordinatorCollect, PullsInCohortOrderOnceNoMoreAreAwaitedAndStagesTwoAtATime) {
+  CoordinatorDesk desk(kBig);
+  desk.join_all();
+  const SharedBlob update = blob_with(kBig, 1);
+  desk.result("leeds", 1, update);
+  desk.result("kings", 1, update);
+  EXPECT_THAT(desk.ever<at_coordinator::Pull>(), IsEmpty());
+  desk.result("guys", 1, update);
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Pull>()), ElementsAre("guys", "kings"));
+  desk.give(at_coordinator::PullDone{"kings", update->id, update->bytes});
+  EXPECT_THAT(desk.now_of<at_coordinator::Accumulate>(), IsEmpty());  // guys comes first
+  desk.give(at_coordinator::PullDone{"guys", update->id, update->bytes});
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Accumulate>()), ElementsAre("guys", "kings"));
+  EXPECT_THAT(desk.now_of<at_coordinator::Pull>(), IsEmpty());
+  desk.give(at_coordinator::Accumulated{1, 1, "guys", {}});
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Pull>()), ElementsAre("leeds"));
+}
+
+TEST(CoordinatorCollect, PullsAsResultsComeWhenOrderDoesNotMatter) {
+  CoordinatorDesk desk(kBig);
+  desk.options.deterministic = false;
+  desk.join_all();
+  const SharedBlob update = blob_with(kBig, 1);
+  desk.result("leeds", 1, update);
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Pull>()), ElementsAre("leeds"));
+  desk.give(at_coordinator::PullDone{"leeds", update->id, update->bytes});
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Accumulate>()), ElementsAre("leeds"));
+}
+
+TEST(CoordinatorCollect, GivesUpAPullThatDoesNotMoveAndClosesWithoutIt) {
+  CoordinatorDesk desk(kBig);
+  desk.options.silence_limit = 1e9;
+  desk.join_all();
+  const SharedBlob update = blob_with(kBig, 1);
+  for (const std::string& site : desk.options.sites) desk.result(site, 1, update);
+  desk.give(at_coordinator::PullDone{"kings", update->id, update->bytes});
+  desk.after(59);
+  desk.give(at_coordinator::PullProgress{"guys", 1000});
+  desk.after(59);
+  EXPECT_EQ(desk.ever<at_coordinator::CancelPull>().size(), 0u);
+  desk.after(1);
+  EXPECT_EQ(desk.reason("guys", Kind::rejected).code, "pull_failed");
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Accumulate>()), ElementsAre("kings"));
+}
+
+TEST(CoordinatorCollect, RefusesCorruptedBytesAndTriesACutLineAgain) {
+  CoordinatorDesk desk(kBig);
+  desk.join_all();
+  const SharedBlob update = blob_with(kBig, 1);
+  for (const std::string& site : desk.options.sites) desk.result(site, 1, update);
+  desk.give(at_coordinator::PullFailed{"guys", update->id, false, "cut"});
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Pull>()), ElementsAre("guys"));
+  desk.give(at_coordinator::PullFailed{"guys", update->id, true, "a hash is wrong"});
+  EXPECT_EQ(desk.reason("guys", Kind::rejected).code, "corrupted");
+}
+
+// ---- the end
+
+TEST(CoordinatorEnd, HandsOutTheFinalModelAndEndsWhenEverybodyHasIt) {
+  CoordinatorDesk desk;
+  desk.options.rounds = 1;
+  desk.join_all();
+  for (const std::string& site : desk.options.sites) desk.result(site, 1, blob_with(4, 1));
+  desk.accumulate();
+  desk.close(1, 7);
+  const auto finished = desk.sent("guys", Kind::finished);
+  EXPECT_EQ(FinishedBody::read(finished->body).model->id, desk.model()->id);
+  EXPECT_EQ(finished->payload.size(), 16u);
+  const ReasonBody done{.code = "done", .metrics = {{"dice_wt", 0.75, 4}}};
+  desk.message("guys", Kind::leave, 1, done.write());
+  EXPECT_EQ(desk.now_of<at_coordinator::RecordMetrics>().at(0).metrics.at(0).value, 0.75);
+  desk.message("kings", Kind::leave, 1, done.write());
+  EXPECT_FALSE(desk.machine().done());
+  desk.message("leeds", Kind::leave, 1, done.write());
+  EXPECT_EQ(desk.now_of<at_coordinator::Finish>().at(0).outcome, Outcome::finished);
+}
+
+TEST(CoordinatorEnd, StopsCleanlyAndTellsTheSites) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  desk.give(StopRequested{"Ctrl-C"});
+  desk.give(at_coordinator::RoundPersisted{1, 1});
+  EXPECT_EQ(FinishedBody::read(desk.sent("guys", Kind::finished)->body).outcome, "stopped");
+  desk.give(StopRequested{"Ctrl-C again"});
+  EXPECT_EQ(desk.now_of<at_coordinator::Finish>().at(0).outcome, Outcome::stopped);
+}
+
+TEST(CoordinatorEnd, GoesOnAfterTheLastClosedRound) {
+  CoordinatorDesk desk;
+  desk.resume.closed_round = 2;
+  desk.join_all();
+  EXPECT_EQ(desk.sent("guys", Kind::task)->round, 3u);
+}
+
+}  // namespace
+}  // namespace collegium
