@@ -52,7 +52,7 @@ int take_part(const std::string& file) {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
   const auto result = join(
-      config, [&](const at_site::Prepare& run) { return make_site_trainer(config, data, run.network); }, events,
+      config, [&](const at_site::Prepare& run) { return make_site_trainer(config, data, run.network, log); }, events,
       stop_handle());
   log(result.outcome == Outcome::finished ? Level::info : Level::warning,
       config.name + ": " + std::string(name_of(result.outcome)) + (result.reason.empty() ? "" : ": " + result.reason));

@@ -57,6 +57,18 @@ TEST(AnExample, CutsImageAndRegionsAtTheSamePlace) {
   EXPECT_GT(corners.size(), 10u);   // crops and flips do differ
 }
 
+TEST(AnExample, WithoutACropIsTheWholeVolumePaddedToWhatTheNetworkTakes) {
+  const Volume3 volume;
+  Draws draws(1, 0, 0, 0);
+  const auto example = make_example(volume.item(), plain(), false, draws, 8);
+  EXPECT_EQ(example.input_shape, (std::vector<std::int64_t>{2, 8, 16, 16}));
+  EXPECT_EQ(example.target_shape, (std::vector<std::int64_t>{1, 8, 16, 16}));
+  double inside = 0, all = 0;
+  for (const auto x : example.input) inside += x;
+  for (const auto x : volume.image) all += x;
+  EXPECT_EQ(inside, all);   // nothing is lost and the rest is 0
+}
+
 TEST(AnExample, IsCentredOnALabelledVoxelWhenAsked) {
   Volume3 volume;
   volume.regions[(3 * 9 + 4) * 10 + 5] = 1;

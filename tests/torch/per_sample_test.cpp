@@ -76,7 +76,7 @@ Patient patient(double phase, std::int64_t examples = 1) {
 }
 
 struct SegmentationCase {
-  SegResNet network{{}};
+  SegResNet network{{.blocks_down = {1, 1, 1}, .blocks_up = {1, 1}}};
   std::unique_ptr<Loss> loss = make_loss({});
   Layout layout = layout_of(network, {});
   FlatModel model{layout};

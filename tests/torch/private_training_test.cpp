@@ -29,12 +29,15 @@ struct PrivateRun {
 
 PrivateRun run(const std::shared_ptr<const Dataset>& data, const TrainTask& task, std::int64_t n_public,
                NetworkConfig network = linear_network()) {
-  TorchTrainer trainer(network, data, {.n_public = n_public, .noise = kTestNoise});
+  int warnings = 0;
+  TorchTrainer trainer(network, data,
+                       {.n_public = n_public, .noise = kTestNoise, .log = [&](Level, std::string_view) { ++warnings; }});
   const auto model = initial_values(network, 1);
   PrivateRun run;
   run.delta.resize(model.size());
   run.result = trainer.train(model, run.delta, task, {});
   run.left_out = trainer.left_out();
+  EXPECT_EQ(warnings, run.left_out > 0);
   return run;
 }
 

@@ -22,6 +22,17 @@ inline std::shared_ptr<TensorDataset> table(std::size_t rows, double phase = 0, 
                                          Array{y->data(), ElementType::float32, {n, 2}, y}, std::move(subject_of));
 }
 
+// Volumes with 4 channels and 3 regions.
+inline std::shared_ptr<TensorDataset> volumes(std::int64_t count, std::int64_t edge) {
+  const auto voxels = static_cast<std::size_t>(count * edge * edge * edge);
+  auto images = std::make_shared<std::vector<float>>(4 * voxels);
+  auto regions = std::make_shared<std::vector<std::uint8_t>>(3 * voxels);
+  for (std::size_t i = 0; i < images->size(); ++i) (*images)[i] = static_cast<float>(std::sin(0.37 * static_cast<double>(i)));
+  for (std::size_t i = 0; i < regions->size(); ++i) (*regions)[i] = std::sin(0.02 * static_cast<double>(i)) > 0.5;
+  return std::make_shared<TensorDataset>(Array{images->data(), ElementType::float32, {count, 4, edge, edge, edge}, images},
+                                         Array{regions->data(), ElementType::uint8, {count, 3, edge, edge, edge}, regions});
+}
+
 inline NetworkConfig network(std::string name, std::int64_t in_channels = 4, std::int64_t out_channels = 3) {
   NetworkConfig config;
   config.name = std::move(name);

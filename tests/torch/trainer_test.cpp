@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <thread>
 
 #include "collegium/error.h"
 #include "tables.h"
@@ -114,6 +115,30 @@ TEST(ATrainer, GivesTheSameBitsForTheSameTask) {
   auto later = task(training);
   later.round = 2;
   EXPECT_NE(delta, trained(one, model, later));
+}
+
+// Dropout, threads and gradients of one trainer are its own.
+TEST(ATrainer, IsNotDisturbedByAnotherOneInTheSameProcess) {
+  auto training = sgd(1e-3, 2, 2);
+  training.optimizer = "adam";
+  training.loss.name = "dice";
+  const auto config = testing::network("segresnet");
+  const auto model = initial_values(config, 1);
+  const auto data = testing::volumes(3, 16);
+  const auto one_site = [&](const std::string& site) {
+    TorchTrainer trainer(config, data);
+    auto t = task(training);
+    t.site = site;
+    return trained(trainer, model, t);
+  };
+  const auto guys = one_site("guys"), kings = one_site("kings");
+  EXPECT_NE(guys, kings);
+  std::vector<float> guys_meanwhile, kings_meanwhile;
+  std::thread first([&] { guys_meanwhile = one_site("guys"); }), second([&] { kings_meanwhile = one_site("kings"); });
+  first.join();
+  second.join();
+  EXPECT_EQ(guys_meanwhile, guys);
+  EXPECT_EQ(kings_meanwhile, kings);
 }
 
 TEST(ATrainer, RestartsMomentsEveryRoundUnlessTheyAreKept) {

@@ -50,17 +50,19 @@ Extent extent_of(const Array& array) { return {array.shape[1], array.shape[2], a
 
 bool is_volume(const Array& array) { return array.shape.size() == 4; }
 
+// 1 where any region is.
 std::vector<std::uint8_t> labelled(const Array& target) {
   const auto values = as_floats(target);
   std::vector<std::uint8_t> mask(static_cast<std::size_t>(voxels(extent_of(target))));
-  for (std::size_t i = 0; i < values.size(); ++i)
-    if (values[i] != 0) mask[i % mask.size()] = 1;
+  for (std::size_t region = 0; region < values.size(); region += mask.size())
+    for (std::size_t i = 0; i < mask.size(); ++i) mask[i] |= values[region + i] != 0;
   return mask;
 }
 
-Window choose_window(const Item& item, const TrainingConfig& training, Draws& draws) {
+Window choose_window(const Item& item, const TrainingConfig& training, std::int64_t divisor, Draws& draws) {
   Window window{.volume = extent_of(item.input)};
-  window.size = training.crop.empty() ? window.volume : Extent{training.crop[0], training.crop[1], training.crop[2]};
+  window.size = training.crop.empty() ? round_up(window.volume, divisor)
+                                      : Extent{training.crop[0], training.crop[1], training.crop[2]};
   const bool whole = window.size == window.volume;
   const bool centred = draws.uniform() < training.crop_foreground;
   const std::array<double, 3> place = {draws.uniform(), draws.uniform(), draws.uniform()};
@@ -75,9 +77,10 @@ Window choose_window(const Item& item, const TrainingConfig& training, Draws& dr
 
 }  // namespace
 
-Example make_example(const Item& item, const TrainingConfig& training, bool as_scanned, Draws& draws) {
+Example make_example(const Item& item, const TrainingConfig& training, bool as_scanned, Draws& draws,
+                     std::int64_t divisor) {
   if (!is_volume(item.input)) return whole_example(item, as_scanned);
-  const auto window = choose_window(item, training, draws);
+  const auto window = choose_window(item, training, divisor, draws);
   const auto& size = window.size;
   Example example;
   example.input = window.cut(item.input);

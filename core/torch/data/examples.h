@@ -16,11 +16,13 @@ struct Example {
 };
 
 // Makes an example of an item. Volumes [channels, d, h, w] are cropped (uniformly, or with probability crop_foreground
-// centred on a labelled voxel; an axis shorter than the crop is padded with 0), flipped along each axis with probability
+// centred on a labelled voxel; an axis shorter than the crop is padded with 0; without a crop every axis is padded to a
+// multiple of `divisor`), flipped along each axis with probability
 // 1/2, normalised over their non-zero voxels if they are as scanned, then scaled by 1 + U(-s, s) and shifted by
 // U(-t, t), one draw for all channels. Normalisation follows the crop: its statistics are the crop's.
 // Other items are taken as they are.
-Example make_example(const Item& item, const TrainingConfig& training, bool as_scanned, Draws& draws);
+Example make_example(const Item& item, const TrainingConfig& training, bool as_scanned, Draws& draws,
+                     std::int64_t divisor = 1);
 
 // The whole item, normalised if it is as scanned, nothing random.
 Example whole_example(const Item& item, bool as_scanned);

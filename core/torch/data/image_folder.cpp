@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/file.h"
 #include "collegium/error.h"
 #include "imaging/subject_cache.h"
 
@@ -45,6 +46,7 @@ void ImageFolder::write_prediction(std::size_t subject, std::span<const std::uin
   const auto whole = state_->cache.get(subject);
   MaskImage image(kRegions, whole->image.extent);
   std::copy(regions.begin(), regions.end(), image.values.begin());
+  make_folders(folder.string());
   collegium::write_prediction(folder, *whole, image, state_->subjects.scheme());
 }
 

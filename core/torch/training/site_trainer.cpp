@@ -23,11 +23,12 @@ std::shared_ptr<const VolumeDataset> open_data(const DataConfig& config) {
 }
 
 std::shared_ptr<Trainer> make_site_trainer(const SiteConfig& site, std::shared_ptr<const Dataset> data,
-                                           const Settings& network) {
+                                           const Settings& network, LogSink log) {
   return std::make_shared<TorchTrainer>(NetworkConfig::read(network), std::move(data),
                                         Resources{.threads = static_cast<int>(site.threads),
                                                   .device = site.device,
-                                                  .n_public = site.data.n_public.value_or(0)});
+                                                  .n_public = site.data.n_public.value_or(0),
+                                                  .log = std::move(log)});
 }
 
 }  // namespace collegium

@@ -45,9 +45,7 @@ class TorchTrainer::Impl {
 
   TrainResult train(std::span<const float> model, std::span<float> delta, const TrainTask& task, const Progress& progress);
   std::vector<Metric> evaluate(std::span<const float> model, const TrainTask& task);
-  PrivatePlan plan(const TrainTask& task, const TrainingConfig& training, const PrivacyConfig& privacy) const {
-    return PrivatePlan::of(training, privacy, resources.n_public, task.rounds);
-  }
+  const PrivatePlan& plan(const TrainTask& task, const TrainingConfig& training, const PrivacyConfig& privacy);
 
   std::shared_ptr<const Network> network;
   Layout layout;
@@ -85,7 +83,22 @@ class TorchTrainer::Impl {
   std::optional<FlatModel> model_;
   std::unique_ptr<Optimizer> kept_;                 // moments = "keep"
   std::string kept_run_;
+  struct Planned {
+    TrainingConfig training;
+    PrivacyConfig privacy;
+    std::uint64_t rounds = 0;
+    PrivatePlan plan;
+  };
+  std::optional<Planned> plan_;
 };
+
+// Calibrating noise takes a while and is the same for every round.
+const PrivatePlan& TorchTrainer::Impl::plan(const TrainTask& task, const TrainingConfig& training,
+                                            const PrivacyConfig& privacy) {
+  if (!plan_ || !(plan_->training == training) || !(plan_->privacy == privacy) || plan_->rounds != task.rounds)
+    plan_ = Planned{training, privacy, task.rounds, PrivatePlan::of(training, privacy, resources.n_public, task.rounds)};
+  return plan_->plan;
+}
 
 void TorchTrainer::Impl::split(const TrainingConfig& training) {
   if (split_for_ == training.validation) return;
@@ -120,7 +133,8 @@ Example TorchTrainer::Impl::example(const Round& round, std::size_t index, std::
   };
   dropout_keys.push_back(draws_for("dropout").bits());
   auto draws = draws_for("example");
-  return make_example(training_set_->sample(index), round.training, training_set_->as_scanned(), draws);
+  return make_example(training_set_->sample(index), round.training, training_set_->as_scanned(), draws,
+                      network->divisor());
 }
 
 void TorchTrainer::Impl::step(Optimizer& optimizer, std::span<const float> gradient, double rate) {
@@ -192,6 +206,9 @@ TrainResult TorchTrainer::Impl::train_privately(const Round& round, const Privat
     if (round.progress && !round.progress(at + 1, plan.steps, kWithheld)) throw_stopped(round.task);
   }
   left_out = sum.left_out();
+  if (left_out > 0 && resources.log)
+    resources.log(Level::warning, round.task.site + ": round " + std::to_string(round.task.round) + ": " +
+                                      std::to_string(left_out) + " gradients were not finite and counted as zero");
   TrainResult result;
   result.steps = plan.steps;
   result.loss = kWithheld;

@@ -1,6 +1,7 @@
 #pragma once
 #include <memory>
 
+#include "base/log.h"
 #include "config/network_config.h"
 #include "federation/trainer.h"
 #include "privacy/noise.h"
@@ -17,6 +18,7 @@ struct Resources {
   std::string device = "auto";         // auto | cpu | cuda; "auto" leaves the choice to the task
   std::int64_t n_public = 0;           // public number of subjects; needed under privacy
   NoiseSource noise = NoiseSource::system();   // coins and noise that protect
+  LogSink log = {};                    // for the site's own people: may say what depends on data
 };
 
 // Local training (McMahan et al. 2017; Li et al. 2019, Alg. 1) and DP-SGD by patient (Abadi et al. 2016) over LibTorch.
