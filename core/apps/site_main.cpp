@@ -23,8 +23,10 @@ constexpr const char* kUsage =
     "usage: collegium-site SITE.toml\n"
     "       collegium-site --init FEDERATION.toml MODEL.safetensors\n"
     "\n"
-    "Connects to the coordinator named in SITE.toml and trains on this site's data until the run has ended. The ledger\n"
-    "and results that were not yet accepted lie in [site] state; started again, it goes on from there.\n"
+    "Connects to the coordinator named in SITE.toml and trains on this site's data until the run "
+    "has ended. The ledger\n"
+    "and results that were not yet accepted lie in [site] state; started again, it goes on from "
+    "there.\n"
     "--init writes the model before round 1, from the federation's network and seed.\n"
     "\n"
     "exit codes: 0 finished; 1 the run failed or the coordinator refused this site;\n"
@@ -47,15 +49,22 @@ int take_part(const std::string& file) {
   const auto config = SiteConfig::load(file);
   const std::shared_ptr<const Dataset> data = open_data(config.data);
   RunEvents events;
-  events.on_log = [&](const LogEvent& event) { log(level_of(event.level), event.site + ": " + event.text); };
-  log(Level::info, config.name + ": " + std::to_string(data->subjects()) + " subjects; the coordinator is " + config.server);
+  events.on_log = [&](const LogEvent& event) {
+    log(level_of(event.level), event.site + ": " + event.text);
+  };
+  log(Level::info, config.name + ": " + std::to_string(data->subjects()) +
+                       " subjects; the coordinator is " + config.server);
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
   const auto result = join(
-      config, [&](const at_site::Prepare& run) { return make_site_trainer(config, data, run.network, log); }, events,
-      stop_handle());
+      config,
+      [&](const at_site::Prepare& run) {
+        return make_site_trainer(config, data, run.network, log);
+      },
+      events, stop_handle());
   log(result.outcome == Outcome::finished ? Level::info : Level::warning,
-      config.name + ": " + std::string(name_of(result.outcome)) + (result.reason.empty() ? "" : ": " + result.reason));
+      config.name + ": " + std::string(name_of(result.outcome)) +
+          (result.reason.empty() ? "" : ": " + result.reason));
   if (result.outcome == Outcome::finished) return kDone;
   return result.outcome == Outcome::stopped ? kStopped : kFailed;
 }
@@ -69,10 +78,13 @@ int write_initial(const std::string& federation, const std::string& file) {
 }
 
 int run(const std::vector<std::string>& arguments) {
-  if (arguments.size() == 1 && (arguments[0] == "--help" || arguments[0] == "-h")) return std::fputs(kUsage, stdout), kDone;
-  if (arguments.size() == 1 && arguments[0] == "--version") return std::puts("collegium-site " COLLEGIUM_VERSION), kDone;
+  if (arguments.size() == 1 && (arguments[0] == "--help" || arguments[0] == "-h"))
+    return std::fputs(kUsage, stdout), kDone;
+  if (arguments.size() == 1 && arguments[0] == "--version")
+    return std::puts("collegium-site " COLLEGIUM_VERSION), kDone;
   if (arguments.size() == 1 && !arguments[0].starts_with("-")) return take_part(arguments[0]);
-  if (arguments.size() == 3 && arguments[0] == "--init") return write_initial(arguments[1], arguments[2]);
+  if (arguments.size() == 3 && arguments[0] == "--init")
+    return write_initial(arguments[1], arguments[2]);
   std::fputs(kUsage, stderr);
   return kBadInput;
 }
@@ -80,7 +92,7 @@ int run(const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  stop_handle();   // made before any signal can come
+  stop_handle();  // made before any signal can come
   try {
     return run({arguments + 1, arguments + count});
   } catch (const collegium::Error& error) {

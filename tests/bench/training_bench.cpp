@@ -1,4 +1,5 @@
-// Processor seconds a training step takes on one thread: collegium_bench_training [edge = 32] [batch = 4] [steps = 6]
+// Processor seconds a training step takes on one thread: collegium_bench_training [edge = 32]
+// [batch = 4] [steps = 6]
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -15,15 +16,21 @@ namespace {
 using namespace collegium;
 
 std::shared_ptr<TensorDataset> volumes(std::int64_t count, std::int64_t edge) {
-  auto images = std::make_shared<std::vector<float>>(static_cast<std::size_t>(count * 4 * edge * edge * edge));
-  auto regions = std::make_shared<std::vector<std::uint8_t>>(static_cast<std::size_t>(count * 3 * edge * edge * edge));
-  for (std::size_t i = 0; i < images->size(); ++i) (*images)[i] = static_cast<float>(std::sin(0.37 * static_cast<double>(i)));
-  for (std::size_t i = 0; i < regions->size(); ++i) (*regions)[i] = std::sin(0.01 * static_cast<double>(i)) > 0.5;
-  return std::make_shared<TensorDataset>(Array{images->data(), ElementType::float32, {count, 4, edge, edge, edge}, images},
-                                         Array{regions->data(), ElementType::uint8, {count, 3, edge, edge, edge}, regions});
+  auto images = std::make_shared<std::vector<float>>(
+      static_cast<std::size_t>(count * 4 * edge * edge * edge));
+  auto regions = std::make_shared<std::vector<std::uint8_t>>(
+      static_cast<std::size_t>(count * 3 * edge * edge * edge));
+  for (std::size_t i = 0; i < images->size(); ++i)
+    (*images)[i] = static_cast<float>(std::sin(0.37 * static_cast<double>(i)));
+  for (std::size_t i = 0; i < regions->size(); ++i)
+    (*regions)[i] = std::sin(0.01 * static_cast<double>(i)) > 0.5;
+  return std::make_shared<TensorDataset>(
+      Array{images->data(), ElementType::float32, {count, 4, edge, edge, edge}, images},
+      Array{regions->data(), ElementType::uint8, {count, 3, edge, edge, edge}, regions});
 }
 
-double seconds_a_step(const NetworkConfig& network, const TrainingConfig& training, const Settings& privacy, std::int64_t edge) {
+double seconds_a_step(const NetworkConfig& network, const TrainingConfig& training,
+                      const Settings& privacy, std::int64_t edge) {
   const auto count = 3 * training.batch_size;
   Resources resources;
   resources.n_public = count;
@@ -38,7 +45,7 @@ double seconds_a_step(const NetworkConfig& network, const TrainingConfig& traini
   task.privacy = privacy;
   std::clock_t begin = std::clock();
   trainer.train(model, delta, task, [&](std::int64_t step, std::int64_t, double) {
-    if (step == 1) begin = std::clock();   // the first step warms up
+    if (step == 1) begin = std::clock();  // the first step warms up
     return true;
   });
   const double spent = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
@@ -48,7 +55,9 @@ double seconds_a_step(const NetworkConfig& network, const TrainingConfig& traini
 }  // namespace
 
 int main(int count, char** arguments) {
-  const auto number = [&](int at, std::int64_t otherwise) { return count > at ? std::atoll(arguments[at]) : otherwise; };
+  const auto number = [&](int at, std::int64_t otherwise) {
+    return count > at ? std::atoll(arguments[at]) : otherwise;
+  };
   const auto edge = number(1, 32);
   TrainingConfig training;
   training.batch_size = number(2, 4);
@@ -65,7 +74,7 @@ int main(int count, char** arguments) {
     if (!all) network.trainable = {"norm", "bias", "head"};
     const double plain = seconds_a_step(network, training, {}, edge);
     const double patients = seconds_a_step(network, training, privacy.to_settings(), edge);
-    std::printf("  %-20s plain %.3f   patient privacy %.3f (%.2fx)\n", all ? "all parameters" : "norm, bias, head", plain,
-                patients, patients / plain);
+    std::printf("  %-20s plain %.3f   patient privacy %.3f (%.2fx)\n",
+                all ? "all parameters" : "norm, bias, head", plain, patients, patients / plain);
   }
 }

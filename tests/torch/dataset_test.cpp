@@ -10,7 +10,8 @@ namespace collegium {
 namespace {
 
 Array floats(std::vector<std::int64_t> shape) {
-  auto values = std::make_shared<std::vector<float>>(static_cast<std::size_t>(Array{nullptr, ElementType::float32, shape, {}}.size()));
+  auto values = std::make_shared<std::vector<float>>(
+      static_cast<std::size_t>(Array{nullptr, ElementType::float32, shape, {}}.size()));
   std::iota(values->begin(), values->end(), 0.0f);
   return {values->data(), ElementType::float32, std::move(shape), values};
 }
@@ -44,12 +45,14 @@ TEST(TensorDataset, CountsPatientsWithSeveralSamplesOnce) {
 TEST(TensorDataset, RefusesWhatDoesNotFitTogether) {
   EXPECT_THROW(TensorDataset(floats({4, 3}), floats({5})), DataError);
   EXPECT_THROW(TensorDataset(floats({2, 3}), floats({2}), {0}), DataError);
-  EXPECT_THROW(TensorDataset(floats({2, 3}), floats({2}), {0, 2}), DataError);   // a gap: subject 1 has no sample
+  EXPECT_THROW(TensorDataset(floats({2, 3}), floats({2}), {0, 2}),
+               DataError);  // a gap: subject 1 has no sample
   EXPECT_THROW(TensorDataset(floats({2, 3}), floats({2})).sample(2), DataError);
 }
 
 TEST(SubjectSubset, KeepsSamplesAndNamesOfItsSubjects) {
-  const auto whole = std::make_shared<TensorDataset>(floats({5, 2}), floats({5}), std::vector<std::size_t>{0, 1, 0, 2, 1});
+  const auto whole = std::make_shared<TensorDataset>(floats({5, 2}), floats({5}),
+                                                     std::vector<std::size_t>{0, 1, 0, 2, 1});
   const SubjectSubset subset(whole, {2, 1});
   EXPECT_EQ(subset.subjects(), 2u);
   EXPECT_EQ(subset.size(), 3u);

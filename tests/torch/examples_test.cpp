@@ -13,10 +13,12 @@ struct Volume3 {
   std::vector<float> image = std::vector<float>(2 * 8 * 9 * 10);
   std::vector<std::uint8_t> regions = std::vector<std::uint8_t>(8 * 9 * 10);
   Volume3() {
-    for (std::size_t i = 0; i < image.size(); ++i) image[i] = i % 7 == 0 ? 0 : static_cast<float>(i);
+    for (std::size_t i = 0; i < image.size(); ++i)
+      image[i] = i % 7 == 0 ? 0 : static_cast<float>(i);
   }
   Item item() const {
-    return {{image.data(), ElementType::float32, {2, 8, 9, 10}, {}}, {regions.data(), ElementType::uint8, {1, 8, 9, 10}, {}}};
+    return {{image.data(), ElementType::float32, {2, 8, 9, 10}, {}},
+            {regions.data(), ElementType::uint8, {1, 8, 9, 10}, {}}};
   }
 };
 
@@ -27,7 +29,8 @@ TrainingConfig plain() {
   return training;
 }
 
-Example draw(const Item& item, const TrainingConfig& training, std::uint64_t key, bool as_scanned = false) {
+Example draw(const Item& item, const TrainingConfig& training, std::uint64_t key,
+             bool as_scanned = false) {
   Draws draws(key, 0, 0, 0);
   return make_example(item, training, as_scanned, draws);
 }
@@ -35,7 +38,8 @@ Example draw(const Item& item, const TrainingConfig& training, std::uint64_t key
 TEST(AnExample, OfATableIsTheRowItself) {
   const std::vector<float> x = {1, 2, 3};
   const std::int64_t y = 4;
-  const auto example = draw({{x.data(), ElementType::float32, {3}, {}}, {&y, ElementType::int64, {}, {}}}, {}, 1);
+  const auto example =
+      draw({{x.data(), ElementType::float32, {3}, {}}, {&y, ElementType::int64, {}, {}}}, {}, 1);
   EXPECT_EQ(example.input, x);
   EXPECT_EQ(example.target, (std::vector<float>{4}));
   EXPECT_TRUE(example.index_target);
@@ -51,10 +55,11 @@ TEST(AnExample, CutsImageAndRegionsAtTheSamePlace) {
   for (std::uint64_t key = 0; key < 50; ++key) {
     const auto example = draw(volume.item(), training, key);
     ASSERT_EQ(example.input_shape, (std::vector<std::int64_t>{2, 4, 4, 4}));
-    for (std::size_t i = 0; i < 64; ++i) EXPECT_EQ(example.target[i], example.input[i] > 300 ? 1.0f : 0.0f);
+    for (std::size_t i = 0; i < 64; ++i)
+      EXPECT_EQ(example.target[i], example.input[i] > 300 ? 1.0f : 0.0f);
     corners.insert(example.input[1]);
   }
-  EXPECT_GT(corners.size(), 10u);   // crops and flips do differ
+  EXPECT_GT(corners.size(), 10u);  // crops and flips do differ
 }
 
 TEST(AnExample, WithoutACropIsTheWholeVolumePaddedToWhatTheNetworkTakes) {
@@ -66,7 +71,7 @@ TEST(AnExample, WithoutACropIsTheWholeVolumePaddedToWhatTheNetworkTakes) {
   double inside = 0, all = 0;
   for (const auto x : example.input) inside += x;
   for (const auto x : volume.image) all += x;
-  EXPECT_EQ(inside, all);   // nothing is lost and the rest is 0
+  EXPECT_EQ(inside, all);  // nothing is lost and the rest is 0
 }
 
 TEST(AnExample, IsCentredOnALabelledVoxelWhenAsked) {
@@ -75,7 +80,8 @@ TEST(AnExample, IsCentredOnALabelledVoxelWhenAsked) {
   auto training = plain();
   training.crop = {3, 3, 3};
   training.crop_foreground = 1;
-  for (std::uint64_t key = 0; key < 20; ++key) EXPECT_EQ(draw(volume.item(), training, key).target[13], 1.0f);
+  for (std::uint64_t key = 0; key < 20; ++key)
+    EXPECT_EQ(draw(volume.item(), training, key).target[13], 1.0f);
 }
 
 TEST(AnExample, IsNormalisedAfterTheCropOverVoxelsThatAreNotZero) {
@@ -90,7 +96,7 @@ TEST(AnExample, IsNormalisedAfterTheCropOverVoxelsThatAreNotZero) {
       if (example.input[i] == 0) continue;
       sum += example.input[i], squares += example.input[i] * example.input[i], ++count;
     }
-    EXPECT_LT(count, 120);   // zeros stay
+    EXPECT_LT(count, 120);  // zeros stay
     EXPECT_NEAR(sum / count, 0, 1e-5);
     EXPECT_NEAR(squares / count, 1, 1e-4);
   }
@@ -104,11 +110,12 @@ TEST(AnExample, ScalesAndShiftsAllChannelsAlike) {
   std::set<float> factors;
   for (std::uint64_t key = 0; key < 20; ++key) {
     const auto x = draw(volume.item(), training, key).input;
-    const float shift = x[0];   // the voxel was 0
+    const float shift = x[0];  // the voxel was 0
     const float factor = (x[1002] - shift) / volume.image[1002];
     EXPECT_LE(std::abs(shift), 0.2f);
     EXPECT_LE(std::abs(factor - 1), 0.1001f);
-    for (const std::size_t i : {5u, 701u, 1401u}) EXPECT_NEAR(x[i], volume.image[i] * factor + shift, 0.1);
+    for (const std::size_t i : {5u, 701u, 1401u})
+      EXPECT_NEAR(x[i], volume.image[i] * factor + shift, 0.1);
     factors.insert(factor);
   }
   EXPECT_GT(factors.size(), 15u);

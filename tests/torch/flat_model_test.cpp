@@ -20,12 +20,15 @@ TEST(FlatModel, ParametersAndGradientsAreViewsOfTwoVectors) {
   for (std::size_t i = 0; i < layout.slots().size(); ++i) {
     const auto& parameter = model.parameters()[i];
     EXPECT_EQ(parameter.data_ptr<float>(), model.values().data() + layout.slots()[i].offset);
-    EXPECT_EQ(parameter.grad().data_ptr<float>(), model.gradient().data() + layout.slots()[i].offset);
+    EXPECT_EQ(parameter.grad().data_ptr<float>(),
+              model.gradient().data() + layout.slots()[i].offset);
   }
   const auto x = formula({5, 3}, [](double i) { return std::sin(i); });
   network.forward(x, model.parameters(), {}).sum().backward();
-  for (std::size_t i = 0; i < layout.slots().size(); ++i)   // backward wrote into the vector and replaced nothing
-    EXPECT_EQ(model.parameters()[i].grad().data_ptr<float>(), model.gradient().data() + layout.slots()[i].offset);
+  for (std::size_t i = 0; i < layout.slots().size();
+       ++i)  // backward wrote into the vector and replaced nothing
+    EXPECT_EQ(model.parameters()[i].grad().data_ptr<float>(),
+              model.gradient().data() + layout.slots()[i].offset);
   const auto bias = model.gradient().last(2);
   EXPECT_FLOAT_EQ(bias[0], 5);
   EXPECT_FLOAT_EQ(bias[1], 5);
@@ -46,7 +49,9 @@ TEST(FlatModel, GivesFrozenSlotsNoGradient) {
   const Mlp network({3, 4, 2});
   FlatModel model(layout_of(network, {"head"}));
   model.load(initial_values(network, 1));
-  network.forward(formula({5, 3}, [](double i) { return std::sin(i); }), model.parameters(), {}).sum().backward();
+  network.forward(formula({5, 3}, [](double i) { return std::sin(i); }), model.parameters(), {})
+      .sum()
+      .backward();
   for (std::size_t i = 0; i < 16; ++i) EXPECT_EQ(model.gradient()[i], 0.0f);
   EXPECT_FLOAT_EQ(model.gradient()[24], 5);
 }

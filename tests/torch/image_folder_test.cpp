@@ -16,7 +16,8 @@ namespace collegium {
 namespace {
 
 constexpr Extent kExtent = {16, 16, 8};
-constexpr Affine kAffine = {{{-1, 0, 0, 5}, {0, -1, 0, 7}, {0, 0, 2, -3}, {0, 0, 0, 1}}};   // LPS, 2 mm slices
+constexpr Affine kAffine = {
+    {{-1, 0, 0, 5}, {0, -1, 0, 7}, {0, 0, 2, -3}, {0, 0, 0, 1}}};  // LPS, 2 mm slices
 
 // A folder of subjects as in BraTS: four sequences and a segmentation each.
 class BratsFolder : public ::testing::Test {
@@ -77,7 +78,8 @@ TEST_F(BratsFolder, IsTrainedOnAndEvaluated) {
   EXPECT_EQ(result.steps, 2);
   EXPECT_GT(result.loss, 0);
   const auto metrics = trainer->evaluate(model, testing::task(training));
-  ASSERT_EQ(metrics.size(), 6u);   // Dice and HD95 of three regions that the one validation subject has
+  ASSERT_EQ(metrics.size(),
+            6u);  // Dice and HD95 of three regions that the one validation subject has
   for (const auto& metric : metrics) EXPECT_EQ(metric.count, 1);
 }
 
@@ -85,10 +87,11 @@ TEST_F(BratsFolder, GetsPredictionsOnItsOwnGridWithItsOwnLabels) {
   const auto data = open_data(this->data());
   const auto network = testing::network("segresnet");
   auto model = initial_values(network, 1);
-  model[model.size() - 3] = 100;    // head's biases: tumour core everywhere,
-  model[model.size() - 2] = 100;    // whole tumour everywhere,
-  model[model.size() - 1] = -100;   // enhancing tumour nowhere
-  const auto scores = evaluate_volumes(network, model, *data, {.roi = {16, 16, 8}, .predictions = folder_ / "out", .subjects = {2}});
+  model[model.size() - 3] = 100;   // head's biases: tumour core everywhere,
+  model[model.size() - 2] = 100;   // whole tumour everywhere,
+  model[model.size() - 1] = -100;  // enhancing tumour nowhere
+  const auto scores = evaluate_volumes(
+      network, model, *data, {.roi = {16, 16, 8}, .predictions = folder_ / "out", .subjects = {2}});
   ASSERT_EQ(scores.size(), 1u);
   EXPECT_EQ(scores[0].regions[0].predicted_voxels, voxels(kExtent));
   EXPECT_EQ(scores[0].regions[2].dice, 0);

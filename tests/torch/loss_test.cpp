@@ -13,7 +13,8 @@ namespace {
 using testing::formula;
 
 at::Tensor logits(const std::vector<std::int64_t>& shape) {
-  return formula(shape, [](double i) { return 3 * std::sin(0.37 * i + 1.1) + std::cos(0.011 * i); });
+  return formula(shape,
+                 [](double i) { return 3 * std::sin(0.37 * i + 1.1) + std::cos(0.011 * i); });
 }
 
 at::Tensor targets(const std::vector<std::int64_t>& shape, double p) {
@@ -25,7 +26,8 @@ TEST(DiceLoss, AgreesWithMonaiInValueAndGradient) {
   const auto all = testing::reference("medical_reference.json");
   for (const auto& c : all.at("losses").at("cases")) {
     const auto& args = c.at("args");
-    if (c.at("cls") != "DiceLoss" || !args.contains("sigmoid") || args.contains("jaccard")) continue;
+    if (c.at("cls") != "DiceLoss" || !args.contains("sigmoid") || args.contains("jaccard"))
+      continue;
     SCOPED_TRACE(c.at("name").get<std::string>() + " " + c.at("p").dump());
     ++cases;
     const auto loss = make_loss({.name = "dice",
@@ -55,21 +57,24 @@ TEST_P(AnyLoss, OfSingleSamplesIsTheMeanOfABatchOfOne) {
   const std::vector<std::int64_t> shape = {3, 3, 4, 5, 6};
   const auto x = logits(shape);
   const auto t = GetParam().name == "cross_entropy"
-                     ? formula({3, 4, 5, 6}, [](double i) { return std::fmod(i, 3); }, at::kLong)
+                     ? formula(
+                           {3, 4, 5, 6}, [](double i) { return std::fmod(i, 3); }, at::kLong)
                      : targets(shape, 0.3);
   const auto each = loss->per_sample(x, t);
   ASSERT_EQ(each.sizes(), at::IntArrayRef({3}));
   for (std::int64_t i = 0; i < 3; ++i)
-    EXPECT_NEAR(each[i].item<double>(), loss->mean(x.narrow(0, i, 1), t.narrow(0, i, 1)).item<double>(), 1e-6);
+    EXPECT_NEAR(each[i].item<double>(),
+                loss->mean(x.narrow(0, i, 1), t.narrow(0, i, 1)).item<double>(), 1e-6);
   if (GetParam().batch) return;
   EXPECT_NEAR(each.mean().item<double>(), loss->mean(x, t).item<double>(), 1e-6);
 }
 
-INSTANTIATE_TEST_SUITE_P(, AnyLoss,
-                         ::testing::Values(LossConfig{.name = "dice"}, LossConfig{.name = "dice_bce"},
-                                           LossConfig{.name = "dice", .batch = true}, LossConfig{.name = "cross_entropy"},
-                                           LossConfig{.name = "mse"}),
-                         [](const auto& info) { return info.param.name + (info.param.batch ? "_batch" : ""); });
+INSTANTIATE_TEST_SUITE_P(
+    , AnyLoss,
+    ::testing::Values(LossConfig{.name = "dice"}, LossConfig{.name = "dice_bce"},
+                      LossConfig{.name = "dice", .batch = true},
+                      LossConfig{.name = "cross_entropy"}, LossConfig{.name = "mse"}),
+    [](const auto& info) { return info.param.name + (info.param.batch ? "_batch" : ""); });
 
 TEST(DiceBceLoss, AddsTheMeanBinaryCrossEntropyOfEveryVoxel) {
   const std::vector<std::int64_t> shape = {1, 2, 2, 2, 2};
@@ -86,7 +91,8 @@ TEST(DiceBceLoss, AddsTheMeanBinaryCrossEntropyOfEveryVoxel) {
 TEST(Loss, RefusesAnUnknownName) { EXPECT_THROW(make_loss({.name = "dise"}), ConfigError); }
 
 TEST(DiceLoss, RefusesTargetsOfAnotherShape) {
-  EXPECT_THROW(make_loss({})->mean(logits({1, 3, 4, 4, 4}), targets({1, 2, 4, 4, 4}, 0.3)), DataError);
+  EXPECT_THROW(make_loss({})->mean(logits({1, 3, 4, 4, 4}), targets({1, 2, 4, 4, 4}, 0.3)),
+               DataError);
 }
 
 }  // namespace

@@ -22,8 +22,9 @@ TEST(BuiltInNetworks, StartInTorchsBoundsAndSpreadOverThem) {
     for (const auto& slot : layout.slots()) {
       const auto& spec = *std::find_if(network->parameters().begin(), network->parameters().end(),
                                        [&](const auto& s) { return s.name == slot.name; });
-      const auto [low, high] = std::minmax_element(values.begin() + static_cast<std::ptrdiff_t>(at),
-                                                   values.begin() + static_cast<std::ptrdiff_t>(at + slot.size));
+      const auto [low, high] =
+          std::minmax_element(values.begin() + static_cast<std::ptrdiff_t>(at),
+                              values.begin() + static_cast<std::ptrdiff_t>(at + slot.size));
       if (spec.bound > 0) {
         EXPECT_GE(*low, -spec.bound) << slot.name;
         EXPECT_LE(*high, spec.bound) << slot.name;
@@ -52,7 +53,8 @@ TEST(TrainablePatterns, FreezeWhatTheyDoNotName) {
   std::size_t trainable = 0;
   const auto layout = network_layout(config);
   for (const auto& slot : layout.slots()) {
-    const bool wanted = slot.name.find("norm") != std::string::npos || slot.name.find("bias") != std::string::npos ||
+    const bool wanted = slot.name.find("norm") != std::string::npos ||
+                        slot.name.find("bias") != std::string::npos ||
                         slot.name.starts_with("conv_final");
     EXPECT_EQ(slot.trainable, wanted) << slot.name;
     if (slot.trainable) trainable += slot.size;

@@ -27,11 +27,13 @@ struct PrivateRun {
   std::int64_t left_out = 0;
 };
 
-PrivateRun run(const std::shared_ptr<const Dataset>& data, const TrainTask& task, std::int64_t n_public,
-               NetworkConfig network = linear_network()) {
+PrivateRun run(const std::shared_ptr<const Dataset>& data, const TrainTask& task,
+               std::int64_t n_public, NetworkConfig network = linear_network()) {
   int warnings = 0;
   TorchTrainer trainer(network, data,
-                       {.n_public = n_public, .noise = kTestNoise, .log = [&](Level, std::string_view) { ++warnings; }});
+                       {.n_public = n_public,
+                        .noise = kTestNoise,
+                        .log = [&](Level, std::string_view) { ++warnings; }});
   const auto model = initial_values(network, 1);
   PrivateRun run;
   run.delta.resize(model.size());
@@ -51,7 +53,8 @@ Layout flat(std::int64_t size) {
 
 TEST(ClippedSum, NeverLetsOnePatientCountForMoreThanTheBound) {
   std::vector<float> gradient(1000);
-  for (std::size_t i = 0; i < gradient.size(); ++i) gradient[i] = static_cast<float>(std::sin(0.3 * static_cast<double>(i)));
+  for (std::size_t i = 0; i < gradient.size(); ++i)
+    gradient[i] = static_cast<float>(std::sin(0.3 * static_cast<double>(i)));
   for (const double scale : {1e-3, 1.0, 1e6, 1e18}) {
     auto scaled = gradient;
     for (auto& g : scaled) g *= static_cast<float>(scale);
@@ -70,8 +73,9 @@ TEST(ClippedSum, CountsAGradientThatIsNotFiniteAsNothing) {
   EXPECT_EQ(sum.left_out(), 2);
 }
 
-// The noise of one release over 200000 coordinates: mean 0 with deviation 4.5e-3 sigma / 2, variance sigma^2 with
-// relative deviation 3.2e-3. Bounds of 5 deviations fail by chance with probability below 2e-6; the key is fixed.
+// The noise of one release over 200000 coordinates: mean 0 with deviation 4.5e-3 sigma / 2,
+// variance sigma^2 with relative deviation 3.2e-3. Bounds of 5 deviations fail by chance with
+// probability below 2e-6; the key is fixed.
 TEST(ClippedSum, ReleasesWithGaussianNoiseOfTheStatedScaleInTrainableSlotsOnly) {
   Layout layout;
   layout.add("a", {100000});
@@ -92,20 +96,24 @@ TEST(ClippedSum, ReleasesWithGaussianNoiseOfTheStatedScaleInTrainableSlotsOnly) 
   }
   EXPECT_NEAR(total / 200000, 0, 5 * sigma / std::sqrt(200000));
   EXPECT_NEAR(squares / 200000, sigma * sigma, 0.0165 * sigma * sigma);
-  double shared = 0;   // two slots do not get the same noise
-  for (std::size_t i = 0; i < 100000; ++i) shared += static_cast<double>(released[i]) * released[100500 + i];
+  double shared = 0;  // two slots do not get the same noise
+  for (std::size_t i = 0; i < 100000; ++i)
+    shared += static_cast<double>(released[i]) * released[100500 + i];
   EXPECT_LT(std::abs(shared) / 100000, 5 * sigma * sigma / std::sqrt(100000));
 }
 
-// With (almost) no noise and everybody drawn, one step is minus the rate times the clipped sum over the public count.
+// With (almost) no noise and everybody drawn, one step is minus the rate times the clipped sum over
+// the public count.
 TEST(TrainingUnderPrivacy, DividesTheClippedSumByThePublicCount) {
   const double clip = 1e-2, lr = 1;
   const auto few = run(table(5), task(sgd(lr, 5, 1), privacy(clip, 1e-9, 1.0)), 10);
-  // 5 patients, each cut to the bound; their mean direction cannot be longer than the bound, and 10 divides.
+  // 5 patients, each cut to the bound; their mean direction cannot be longer than the bound, and 10
+  // divides.
   EXPECT_LE(norm(few.delta), lr * 5 * clip / 10);
   EXPECT_GT(norm(few.delta), 0);
   const auto half = run(table(5), task(sgd(lr, 5, 1), privacy(clip, 1e-9, 1.0)), 20);
-  for (std::size_t i = 0; i < few.delta.size(); ++i) EXPECT_NEAR(few.delta[i], 2 * half.delta[i], 2e-7);
+  for (std::size_t i = 0; i < few.delta.size(); ++i)
+    EXPECT_NEAR(few.delta[i], 2 * half.delta[i], 2e-7);
 }
 
 TEST(TrainingUnderPrivacy, SaysNothingThatDependsOnData) {
@@ -123,7 +131,9 @@ TEST(TrainingUnderPrivacy, SaysNothingThatDependsOnData) {
   EXPECT_EQ(run(table(9), task(training, privacy(1, 1, 0.5)), 10).result.weight, 10);
   TorchTrainer trainer(linear_network(), table(9), {.n_public = 10});
   training.validation = 2;
-  EXPECT_TRUE(trainer.evaluate(initial_values(linear_network(), 1), task(training, privacy(1, 1, 0.5))).empty());
+  EXPECT_TRUE(
+      trainer.evaluate(initial_values(linear_network(), 1), task(training, privacy(1, 1, 0.5)))
+          .empty());
 }
 
 TEST(TrainingUnderPrivacy, TakesAPureNoiseStepWhenNobodyIsDrawn) {
@@ -148,22 +158,25 @@ TEST(TrainingUnderPrivacy, LeavesOutPatientsWithoutAFiniteGradientAndCountsThem)
   auto x = std::make_shared<std::vector<float>>(12, 1.0f);
   (*x)[4] = std::numeric_limits<float>::quiet_NaN();
   auto y = std::make_shared<std::vector<float>>(8, 0.5f);
-  const auto data = std::make_shared<TensorDataset>(Array{x->data(), ElementType::float32, {4, 3}, x},
-                                                    Array{y->data(), ElementType::float32, {4, 2}, y});
+  const auto data =
+      std::make_shared<TensorDataset>(Array{x->data(), ElementType::float32, {4, 3}, x},
+                                      Array{y->data(), ElementType::float32, {4, 2}, y});
   const auto r = run(data, task(sgd(0.1, 4, 2), privacy(1, 1e-9, 1.0)), 4);
-  EXPECT_EQ(r.left_out, 2);   // one patient in each of two steps
+  EXPECT_EQ(r.left_out, 2);  // one patient in each of two steps
   EXPECT_TRUE(all_finite(r.delta));
 }
 
 TEST(TrainingUnderPrivacy, BoundsAPatientWithManySamplesAsOne) {
   const double clip = 1e-3;
-  const auto many = run(table(12, 0, std::vector<std::size_t>(12, 0)), task(sgd(1, 1, 1), privacy(clip, 1e-9, 1.0)), 1);
+  const auto many = run(table(12, 0, std::vector<std::size_t>(12, 0)),
+                        task(sgd(1, 1, 1), privacy(clip, 1e-9, 1.0)), 1);
   EXPECT_LE(norm(many.delta), clip);
   EXPECT_GT(norm(many.delta), 0.9 * clip);
 }
 
 TEST(TheCostOfARound, IsKnownFromPublicNumbersBeforeTraining) {
-  TorchTrainer nine(linear_network(), table(9), {.n_public = 10}), six(linear_network(), table(6), {.n_public = 10});
+  TorchTrainer nine(linear_network(), table(9), {.n_public = 10}),
+      six(linear_network(), table(6), {.n_public = 10});
   auto training = sgd(0.1, 2, 0);
   training.local_steps = 0;
   training.local_epochs = 3;
@@ -192,7 +205,7 @@ TEST(TheCostOfARound, OfAllRoundsTogetherStaysWithinTheEpsilonAskedFor) {
   const auto event = trainer.cost(t);
   const std::vector<PrivacyEvent> run(12, event);
   EXPECT_LE(epsilon(run, 1e-4), 4.0);
-  EXPECT_GT(epsilon(run, 1e-4), 3.9);   // and does not waste it
+  EXPECT_GT(epsilon(run, 1e-4), 3.9);  // and does not waste it
 }
 
 TEST(TrainingUnderPrivacy, NeedsThePublicNumberOfPatients) {

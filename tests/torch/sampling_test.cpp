@@ -15,7 +15,7 @@ TEST(ShuffledBatches, ShowEverySampleOnceAnEpoch) {
   training.batch_size = 4;
   training.local_epochs = 3;
   const auto batches = shuffled_batches(training, 10, 1, 2, "guys");
-  ASSERT_EQ(batches.size(), 9u);   // 4 + 4 + 2, three times
+  ASSERT_EQ(batches.size(), 9u);  // 4 + 4 + 2, three times
   for (std::size_t epoch = 0; epoch < 3; ++epoch) {
     std::vector<int> seen(10);
     for (std::size_t b = 0; b < 3; ++b) {
@@ -39,7 +39,7 @@ TEST(ShuffledBatches, OfACountOfStepsAreAllFull) {
     EXPECT_EQ(batch.size(), 4u);
     for (const auto sample : batch) ++seen[sample];
   }
-  for (const int n : seen) EXPECT_TRUE(n == 2 || n == 3) << n;   // 28 draws in whole epochs of 10
+  for (const int n : seen) EXPECT_TRUE(n == 2 || n == 3) << n;  // 28 draws in whole epochs of 10
 }
 
 TEST(ShuffledBatches, DifferBySeedRoundAndSite) {
@@ -63,10 +63,12 @@ TEST(ShuffledBatches, AreNeverLargerThanTheData) {
   EXPECT_EQ(batches[0].size(), 3u);
 }
 
-// Sizes are binomial(200, 0.1): mean 20, variance 18. Over 2000 draws the mean has standard deviation 0.095 and the
-// variance about 0.57; bounds of 5 deviations fail by chance with probability below 2e-6, and the key is fixed.
+// Sizes are binomial(200, 0.1): mean 20, variance 18. Over 2000 draws the mean has standard
+// deviation 0.095 and the variance about 0.57; bounds of 5 deviations fail by chance with
+// probability below 2e-6, and the key is fixed.
 TEST(PoissonSample, TakesEachSubjectIndependently) {
-  const auto coins = NoiseSource::not_private_for_tests({1}).stream(NoisePurpose::subject_sampling, 1);
+  const auto coins =
+      NoiseSource::not_private_for_tests({1}).stream(NoisePurpose::subject_sampling, 1);
   double sum = 0, squares = 0;
   std::vector<int> taken(200);
   constexpr int kDraws = 2000;
@@ -84,7 +86,8 @@ TEST(PoissonSample, TakesEachSubjectIndependently) {
 }
 
 TEST(PoissonSample, AtRateOneIsEverybody) {
-  const auto coins = NoiseSource::not_private_for_tests({1}).stream(NoisePurpose::subject_sampling, 1);
+  const auto coins =
+      NoiseSource::not_private_for_tests({1}).stream(NoisePurpose::subject_sampling, 1);
   EXPECT_EQ(poisson_sample(50, 1.0, *coins).size(), 50u);
   EXPECT_TRUE(poisson_sample(0, 1.0, *coins).empty());
 }

@@ -23,8 +23,8 @@ using testing::sgd;
 using testing::table;
 using testing::task;
 
-std::vector<float> trained(TorchTrainer& trainer, const std::vector<float>& model, const TrainTask& task,
-                           TrainResult* result = nullptr) {
+std::vector<float> trained(TorchTrainer& trainer, const std::vector<float>& model,
+                           const TrainTask& task, TrainResult* result = nullptr) {
   std::vector<float> delta(model.size());
   const auto r = trainer.train(model, delta, task, {});
   if (result) *result = r;
@@ -32,7 +32,8 @@ std::vector<float> trained(TorchTrainer& trainer, const std::vector<float>& mode
 }
 
 // W is moved by -lr times the mean gradient over all rows; by hand, in double.
-std::vector<double> full_gradient_step(const std::vector<float>& w, const std::vector<std::shared_ptr<TensorDataset>>& parts,
+std::vector<double> full_gradient_step(const std::vector<float>& w,
+                                       const std::vector<std::shared_ptr<TensorDataset>>& parts,
                                        double lr) {
   std::vector<double> gradient(8);
   double rows = 0;
@@ -44,7 +45,7 @@ std::vector<double> full_gradient_step(const std::vector<float>& w, const std::v
       for (std::size_t o = 0; o < 2; ++o) {
         double out = w[6 + o];
         for (std::size_t k = 0; k < 3; ++k) out += static_cast<double>(w[3 * o + k]) * x[k];
-        const double slope = (out - y[o]);   // d/d out of ((out - y)^2) / 2 outputs
+        const double slope = (out - y[o]);  // d/d out of ((out - y)^2) / 2 outputs
         for (std::size_t k = 0; k < 3; ++k) gradient[3 * o + k] += slope * x[k];
         gradient[6 + o] += slope;
       }
@@ -55,7 +56,8 @@ std::vector<double> full_gradient_step(const std::vector<float>& w, const std::v
 }
 
 TEST(Federation, OfFullBatchStepsIsGradientDescentOnAllDataTogether) {
-  const std::vector<std::shared_ptr<TensorDataset>> parts = {table(7), table(20, 0.5), table(3, 1.1)};
+  const std::vector<std::shared_ptr<TensorDataset>> parts = {table(7), table(20, 0.5),
+                                                             table(3, 1.1)};
   const double lr = 0.1;
   auto w = initial_values(linear_network(), 1);
   for (int round = 0; round < 5; ++round) {
@@ -78,7 +80,8 @@ TEST(Federation, OfFullBatchStepsIsGradientDescentOnAllDataTogether) {
   }
 }
 
-// The same loop written out plainly over the parts: nothing is added or left out on the way through the trainer.
+// The same loop written out plainly over the parts: nothing is added or left out on the way through
+// the trainer.
 TEST(ASiteWithoutPrivacy, IsPlainTrainingBitForBit) {
   auto training = sgd(0.05, 4, 12);
   training.optimizer = "adam";
@@ -111,7 +114,8 @@ TEST(ATrainer, GivesTheSameBitsForTheSameTask) {
   TorchTrainer one(linear_network(), table(10)), other(linear_network(), table(10));
   const auto delta = trained(one, model, task(training));
   EXPECT_EQ(delta, trained(other, model, task(training)));
-  EXPECT_EQ(delta, trained(one, model, task(training)));   // nothing is left over from the first time
+  EXPECT_EQ(delta,
+            trained(one, model, task(training)));  // nothing is left over from the first time
   auto later = task(training);
   later.round = 2;
   EXPECT_NE(delta, trained(one, model, later));
@@ -134,7 +138,8 @@ TEST(ATrainer, IsNotDisturbedByAnotherOneInTheSameProcess) {
   const auto guys = one_site("guys"), kings = one_site("kings");
   EXPECT_NE(guys, kings);
   std::vector<float> guys_meanwhile, kings_meanwhile;
-  std::thread first([&] { guys_meanwhile = one_site("guys"); }), second([&] { kings_meanwhile = one_site("kings"); });
+  std::thread first([&] { guys_meanwhile = one_site("guys"); }),
+      second([&] { kings_meanwhile = one_site("kings"); });
   first.join();
   second.join();
   EXPECT_EQ(guys_meanwhile, guys);
@@ -177,12 +182,13 @@ TEST(ATrainer, LearnsAndReportsTheMeanLossOfItsSteps) {
   const auto model = initial_values(linear_network(), 3);
   std::vector<double> losses;
   std::vector<float> delta(model.size());
-  const auto result = trainer.train(model, delta, task(training), [&](std::int64_t step, std::int64_t steps, double loss) {
-    losses.push_back(loss);
-    EXPECT_EQ(step, static_cast<std::int64_t>(losses.size()));
-    EXPECT_EQ(steps, 40);
-    return true;
-  });
+  const auto result = trainer.train(model, delta, task(training),
+                                    [&](std::int64_t step, std::int64_t steps, double loss) {
+                                      losses.push_back(loss);
+                                      EXPECT_EQ(step, static_cast<std::int64_t>(losses.size()));
+                                      EXPECT_EQ(steps, 40);
+                                      return true;
+                                    });
   ASSERT_EQ(losses.size(), 40u);
   EXPECT_NEAR(result.loss, std::accumulate(losses.begin(), losses.end(), 0.0) / 40, 1e-12);
   EXPECT_LT(losses.back(), 0.8 * losses.front());
@@ -216,7 +222,9 @@ TEST(ATrainer, StopsWhenProgressSaysSo) {
   const auto model = initial_values(linear_network(), 3);
   std::vector<float> delta(model.size());
   int calls = 0;
-  EXPECT_THROW(trainer.train(model, delta, task(sgd(0.1, 5, 30)), [&](auto, auto, auto) { return ++calls < 3; }), Error);
+  EXPECT_THROW(trainer.train(model, delta, task(sgd(0.1, 5, 30)),
+                             [&](auto, auto, auto) { return ++calls < 3; }),
+               Error);
   EXPECT_EQ(calls, 3);
 }
 

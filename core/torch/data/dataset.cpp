@@ -10,17 +10,22 @@ namespace {
 
 std::size_t element_size(ElementType type) {
   switch (type) {
-    case ElementType::float32: return 4;
-    case ElementType::uint8: return 1;
-    case ElementType::int16: return 2;
-    case ElementType::int64: return 8;
+    case ElementType::float32:
+      return 4;
+    case ElementType::uint8:
+      return 1;
+    case ElementType::int16:
+      return 2;
+    case ElementType::int64:
+      return 8;
   }
   return 0;
 }
 
 Array row(const Array& all, std::size_t index) {
   Array one{nullptr, all.type, {all.shape.begin() + 1, all.shape.end()}, all.owner};
-  one.data = static_cast<const char*>(all.data) + index * static_cast<std::size_t>(one.size()) * element_size(all.type);
+  one.data = static_cast<const char*>(all.data) +
+             index * static_cast<std::size_t>(one.size()) * element_size(all.type);
   return one;
 }
 
@@ -39,16 +44,20 @@ std::string Dataset::name(std::size_t subject) const { return std::to_string(sub
 TensorDataset::TensorDataset(Array inputs, Array targets, std::vector<std::size_t> subject_of)
     : inputs_(std::move(inputs)), targets_(std::move(targets)), subject_of_(std::move(subject_of)) {
   if (inputs_.shape.empty() || targets_.shape.empty() || inputs_.shape[0] != targets_.shape[0])
-    throw DataError({.what = "inputs and targets do not count the same samples", .expected = "equal first axes",
-                     .found = std::to_string(inputs_.shape.empty() ? 0 : inputs_.shape[0]) + " inputs, " +
-                              std::to_string(targets_.shape.empty() ? 0 : targets_.shape[0]) + " targets"});
+    throw DataError(
+        {.what = "inputs and targets do not count the same samples",
+         .expected = "equal first axes",
+         .found = std::to_string(inputs_.shape.empty() ? 0 : inputs_.shape[0]) + " inputs, " +
+                  std::to_string(targets_.shape.empty() ? 0 : targets_.shape[0]) + " targets"});
   if (inputs_.type != ElementType::float32)
-    throw DataError({.what = "inputs must be float32", .remedy = "convert them first, e.g. x.astype('float32')"});
+    throw DataError({.what = "inputs must be float32",
+                     .remedy = "convert them first, e.g. x.astype('float32')"});
   size_ = static_cast<std::size_t>(inputs_.shape[0]);
   subjects_ = size_;
   if (subject_of_.empty()) return;
   if (subject_of_.size() != size_)
-    throw DataError({.what = "the list of subjects does not fit the samples", .expected = std::to_string(size_) + " numbers",
+    throw DataError({.what = "the list of subjects does not fit the samples",
+                     .expected = std::to_string(size_) + " numbers",
                      .found = std::to_string(subject_of_.size())});
   subjects_ = 1 + *std::max_element(subject_of_.begin(), subject_of_.end());
   std::vector<bool> seen(std::min(subjects_, size_ + 1));
@@ -61,11 +70,14 @@ TensorDataset::TensorDataset(Array inputs, Array targets, std::vector<std::size_
 
 Item TensorDataset::sample(std::size_t index) const {
   if (index >= size_)
-    throw DataError({.what = "no such sample", .expected = "below " + std::to_string(size_), .found = std::to_string(index)});
+    throw DataError({.what = "no such sample",
+                     .expected = "below " + std::to_string(size_),
+                     .found = std::to_string(index)});
   return {row(inputs_, index), row(targets_, index)};
 }
 
-SubjectSubset::SubjectSubset(std::shared_ptr<const Dataset> whole, std::vector<std::size_t> subjects)
+SubjectSubset::SubjectSubset(std::shared_ptr<const Dataset> whole,
+                             std::vector<std::size_t> subjects)
     : whole_(std::move(whole)) {
   constexpr auto kAbsent = std::numeric_limits<std::size_t>::max();
   std::vector<std::size_t> place(whole_->subjects(), kAbsent);

@@ -11,13 +11,22 @@ namespace {
 std::vector<float> as_floats(const Array& array) {
   std::vector<float> values(static_cast<std::size_t>(array.size()));
   const auto copy = [&](const auto* from) {
-    std::transform(from, from + values.size(), values.begin(), [](auto x) { return static_cast<float>(x); });
+    std::transform(from, from + values.size(), values.begin(),
+                   [](auto x) { return static_cast<float>(x); });
   };
   switch (array.type) {
-    case ElementType::float32: copy(static_cast<const float*>(array.data)); break;
-    case ElementType::uint8: copy(static_cast<const std::uint8_t*>(array.data)); break;
-    case ElementType::int16: copy(static_cast<const std::int16_t*>(array.data)); break;
-    case ElementType::int64: copy(static_cast<const std::int64_t*>(array.data)); break;
+    case ElementType::float32:
+      copy(static_cast<const float*>(array.data));
+      break;
+    case ElementType::uint8:
+      copy(static_cast<const std::uint8_t*>(array.data));
+      break;
+    case ElementType::int16:
+      copy(static_cast<const std::int16_t*>(array.data));
+      break;
+    case ElementType::int64:
+      copy(static_cast<const std::int64_t*>(array.data));
+      break;
   }
   return values;
 }
@@ -32,10 +41,12 @@ struct Window {
     std::vector<float> out(static_cast<std::size_t>(channels * voxels(size)));
     const auto count = static_cast<std::size_t>(array.size());
     if (array.type == ElementType::float32) {
-      crop<float>({static_cast<const float*>(array.data), count}, channels, volume, start, size, out);
+      crop<float>({static_cast<const float*>(array.data), count}, channels, volume, start, size,
+                  out);
     } else if (array.type == ElementType::uint8) {
       std::vector<std::uint8_t> part(out.size());
-      crop<std::uint8_t>({static_cast<const std::uint8_t*>(array.data), count}, channels, volume, start, size, part);
+      crop<std::uint8_t>({static_cast<const std::uint8_t*>(array.data), count}, channels, volume,
+                         start, size, part);
       std::copy(part.begin(), part.end(), out.begin());
     } else {
       crop<float>(as_floats(array), channels, volume, start, size, out);
@@ -59,17 +70,20 @@ std::vector<std::uint8_t> labelled(const Array& target) {
   return mask;
 }
 
-Window choose_window(const Item& item, const TrainingConfig& training, std::int64_t divisor, Draws& draws) {
+Window choose_window(const Item& item, const TrainingConfig& training, std::int64_t divisor,
+                     Draws& draws) {
   Window window{.volume = extent_of(item.input)};
-  window.size = training.crop.empty() ? round_up(window.volume, divisor)
-                                      : Extent{training.crop[0], training.crop[1], training.crop[2]};
+  window.size = training.crop.empty()
+                    ? round_up(window.volume, divisor)
+                    : Extent{training.crop[0], training.crop[1], training.crop[2]};
   const bool whole = window.size == window.volume;
   const bool centred = draws.uniform() < training.crop_foreground;
   const std::array<double, 3> place = {draws.uniform(), draws.uniform(), draws.uniform()};
   for (auto& mirrored : window.mirrored) mirrored = draws.coin() && training.flip;
   if (whole) return window;
   if (centred && is_volume(item.target) && extent_of(item.target) == window.volume)
-    window.start = foreground_crop_start(labelled(item.target), window.volume, window.size, place[0]);
+    window.start =
+        foreground_crop_start(labelled(item.target), window.volume, window.size, place[0]);
   else
     window.start = crop_start(window.volume, window.size, place);
   return window;
@@ -77,8 +91,8 @@ Window choose_window(const Item& item, const TrainingConfig& training, std::int6
 
 }  // namespace
 
-Example make_example(const Item& item, const TrainingConfig& training, bool as_scanned, Draws& draws,
-                     std::int64_t divisor) {
+Example make_example(const Item& item, const TrainingConfig& training, bool as_scanned,
+                     Draws& draws, std::int64_t divisor) {
   if (!is_volume(item.input)) return whole_example(item, as_scanned);
   const auto window = choose_window(item, training, divisor, draws);
   const auto& size = window.size;
@@ -101,8 +115,8 @@ Example make_example(const Item& item, const TrainingConfig& training, bool as_s
 }
 
 Example whole_example(const Item& item, bool as_scanned) {
-  Example example{as_floats(item.input), as_floats(item.target), item.input.shape, item.target.shape,
-                  item.target.type == ElementType::int64};
+  Example example{as_floats(item.input), as_floats(item.target), item.input.shape,
+                  item.target.shape, item.target.type == ElementType::int64};
   if (as_scanned) normalise_nonzero(example.input, item.input.shape[0]);
   return example;
 }

@@ -15,7 +15,8 @@ class ImageFolder final : public VolumeDataset {
   const std::vector<SubjectFiles>& files() const;
 
   std::size_t size() const override;
-  Item sample(std::size_t index) const override;   // DataError: a file that cannot be trained on, or has no labels
+  Item sample(std::size_t index)
+      const override;  // DataError: a file that cannot be trained on, or has no labels
   std::string name(std::size_t subject) const override;
   bool as_scanned() const override { return true; }
   std::vector<std::string> regions() const override;

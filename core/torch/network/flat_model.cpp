@@ -11,11 +11,14 @@ namespace collegium {
 namespace {
 
 at::Tensor view(const at::Tensor& flat, const Slot& slot) {
-  return flat.narrow(0, static_cast<std::int64_t>(slot.offset), static_cast<std::int64_t>(slot.size)).view(slot.shape);
+  return flat
+      .narrow(0, static_cast<std::int64_t>(slot.offset), static_cast<std::int64_t>(slot.size))
+      .view(slot.shape);
 }
 
 at::Tensor block(const at::Tensor& store, const Slot& slot, std::int64_t samples) {
-  return store.narrow(0, samples * static_cast<std::int64_t>(slot.offset), samples * static_cast<std::int64_t>(slot.size));
+  return store.narrow(0, samples * static_cast<std::int64_t>(slot.offset),
+                      samples * static_cast<std::int64_t>(slot.size));
 }
 
 }  // namespace
@@ -37,7 +40,8 @@ FlatModel::FlatModel(const Layout& layout, at::Device device, at::ScalarType typ
 
 void FlatModel::load(std::span<const float> values) {
   c10::NoGradGuard no_gradient;
-  flat_.copy_(at::from_blob(const_cast<float*>(values.data()), {static_cast<std::int64_t>(values.size())}, at::kFloat));
+  flat_.copy_(at::from_blob(const_cast<float*>(values.data()),
+                            {static_cast<std::int64_t>(values.size())}, at::kFloat));
 }
 
 void FlatModel::store(std::span<float> values) const {
@@ -47,7 +51,9 @@ void FlatModel::store(std::span<float> values) const {
 
 void FlatModel::zero_gradient() { gradient_.zero_(); }
 
-std::span<float> FlatModel::values() { return {flat_.data_ptr<float>(), static_cast<std::size_t>(flat_.numel())}; }
+std::span<float> FlatModel::values() {
+  return {flat_.data_ptr<float>(), static_cast<std::size_t>(flat_.numel())};
+}
 
 std::span<float> FlatModel::gradient() {
   return {gradient_.data_ptr<float>(), static_cast<std::size_t>(gradient_.numel())};
@@ -55,7 +61,8 @@ std::span<float> FlatModel::gradient() {
 
 std::vector<at::Tensor> PerSampleGradients::leaves(const FlatModel& model, std::int64_t samples) {
   const auto size = samples * static_cast<std::int64_t>(layout_.size());
-  if (!store_.defined() || store_.numel() != size) store_ = at::empty({size}, model.flat().options());
+  if (!store_.defined() || store_.numel() != size)
+    store_ = at::empty({size}, model.flat().options());
   store_.zero_();
   samples_ = samples;
   std::vector<at::Tensor> leaves;
@@ -77,11 +84,13 @@ std::vector<at::Tensor> PerSampleGradients::leaves(const FlatModel& model, std::
 }
 
 at::Tensor PerSampleGradients::rows() const {
-  const auto all = at::zeros({samples_, static_cast<std::int64_t>(layout_.size())}, store_.options());
+  const auto all =
+      at::zeros({samples_, static_cast<std::int64_t>(layout_.size())}, store_.options());
   for (const auto& slot : layout_.slots()) {
     if (!slot.trainable) continue;
     const auto size = static_cast<std::int64_t>(slot.size);
-    all.narrow(1, static_cast<std::int64_t>(slot.offset), size).copy_(block(store_, slot, samples_).view({samples_, size}));
+    all.narrow(1, static_cast<std::int64_t>(slot.offset), size)
+        .copy_(block(store_, slot, samples_).view({samples_, size}));
   }
   return all;
 }

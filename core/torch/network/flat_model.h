@@ -8,14 +8,16 @@
 
 namespace collegium {
 
-// The parameters of a network as views of one flat vector and their gradients as views of another, so that backward
-// fills a contiguous gradient without a copy and an optimizer is one loop over two spans. The views are detached
-// autograd leaves whose `.grad` is preset: zero the gradient, never unset it. Frozen slots take no gradient.
+// The parameters of a network as views of one flat vector and their gradients as views of another,
+// so that backward fills a contiguous gradient without a copy and an optimizer is one loop over two
+// spans. The views are detached autograd leaves whose `.grad` is preset: zero the gradient, never
+// unset it. Frozen slots take no gradient.
 class FlatModel {
  public:
-  explicit FlatModel(const Layout& layout, at::Device device = at::kCPU, at::ScalarType type = at::kFloat);
+  explicit FlatModel(const Layout& layout, at::Device device = at::kCPU,
+                     at::ScalarType type = at::kFloat);
 
-  const std::vector<at::Tensor>& parameters() const { return parameters_; }   // in Layout order
+  const std::vector<at::Tensor>& parameters() const { return parameters_; }  // in Layout order
   void load(std::span<const float> values);
   void store(std::span<float> values) const;
   void zero_gradient();
@@ -31,19 +33,19 @@ class FlatModel {
   std::vector<at::Tensor> parameters_;
 };
 
-// A gradient for every sample: leaves that look like the parameters repeated along a new first axis, without taking
-// memory for it; backward fills each leaf's [samples, ...] gradient.
+// A gradient for every sample: leaves that look like the parameters repeated along a new first
+// axis, without taking memory for it; backward fills each leaf's [samples, ...] gradient.
 class PerSampleGradients {
  public:
   explicit PerSampleGradients(const Layout& layout) : layout_(layout) {}
 
   // Leaves with the model's present values and gradients of zero. Frozen slots stay shared.
   std::vector<at::Tensor> leaves(const FlatModel& model, std::int64_t samples);
-  at::Tensor rows() const;   // [samples, layout.size()]: a flat gradient a row, zero in frozen slots
+  at::Tensor rows() const;  // [samples, layout.size()]: a flat gradient a row, zero in frozen slots
 
  private:
   Layout layout_;
-  at::Tensor store_;                  // [samples * layout.size()]: slot after slot, a row for each sample within
+  at::Tensor store_;  // [samples * layout.size()]: slot after slot, a row for each sample within
   std::int64_t samples_ = 0;
 };
 

@@ -8,17 +8,21 @@
 
 namespace collegium {
 
-// The layers the built-in networks are made of. Each takes its parameters shared, or with the batch as an additional
-// first axis: then sample i is computed with the i-th slice.
+// The layers the built-in networks are made of. Each takes its parameters shared, or with the batch
+// as an additional first axis: then sample i is computed with the i-th slice.
 
-// Convolution over any number of spatial axes, "same" padding for odd kernels; `bias` may be undefined.
-at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, std::int64_t stride = 1);
+// Convolution over any number of spatial axes, "same" padding for odd kernels; `bias` may be
+// undefined.
+at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                    std::int64_t stride = 1);
 
-at::Tensor group_norm(const at::Tensor& x, std::int64_t groups, const at::Tensor& weight, const at::Tensor& bias);
+at::Tensor group_norm(const at::Tensor& x, std::int64_t groups, const at::Tensor& weight,
+                      const at::Tensor& bias);
 
 at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias);
 
-// Whole channels to zero with probability p, the others times 1 / (1 - p); one key a sample, none: x as it is.
+// Whole channels to zero with probability p, the others times 1 / (1 - p); one key a sample, none:
+// x as it is.
 at::Tensor drop_channels(const at::Tensor& x, double p, const std::vector<std::uint64_t>& keys);
 
 // Specs in torch's default initialisation: fan_in = inputs times kernel voxels.

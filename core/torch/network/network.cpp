@@ -24,28 +24,38 @@ std::vector<std::string> network_names() { return {"segresnet", "small_cnn", "ml
 
 std::unique_ptr<Network> make_network(const NetworkConfig& c) {
   if (c.name == "segresnet")
-    return std::make_unique<SegResNet>(SegResNet::Options{.in_channels = c.in_channels, .out_channels = c.out_channels,
-                                                          .init_filters = c.init_filters, .dropout = c.dropout});
-  if (c.name == "small_cnn") return std::make_unique<SmallCnn>(c.in_channels, c.out_channels, c.init_filters, c.dropout);
+    return std::make_unique<SegResNet>(SegResNet::Options{.in_channels = c.in_channels,
+                                                          .out_channels = c.out_channels,
+                                                          .init_filters = c.init_filters,
+                                                          .dropout = c.dropout});
+  if (c.name == "small_cnn")
+    return std::make_unique<SmallCnn>(c.in_channels, c.out_channels, c.init_filters, c.dropout);
   if (c.name == "mlp")
-    return std::make_unique<Mlp>(std::vector{c.in_channels, c.init_filters, c.init_filters, c.out_channels});
+    return std::make_unique<Mlp>(
+        std::vector{c.in_channels, c.init_filters, c.init_filters, c.out_channels});
   if (c.name == "linear") return std::make_unique<Mlp>(std::vector{c.in_channels, c.out_channels});
-  throw ConfigError({.what = "there is no network of this name", .where = "[network] name",
-                     .expected = "segresnet, small_cnn, mlp or linear", .found = c.name});
+  throw ConfigError({.what = "there is no network of this name",
+                     .where = "[network] name",
+                     .expected = "segresnet, small_cnn, mlp or linear",
+                     .found = c.name});
 }
 
 Layout layout_of(const Network& network, const std::vector<std::string>& trainable) {
   const auto& specs = network.parameters();
   for (const auto& pattern : trainable)
-    if (std::none_of(specs.begin(), specs.end(), [&](const auto& s) { return matches(s.name, pattern, network.head()); }))
-      throw ConfigError({.what = "this pattern names no parameter of the network", .where = "[network] trainable",
-                         .expected = "part of a name such as " + specs.front().name + ", or head", .found = pattern});
+    if (std::none_of(specs.begin(), specs.end(),
+                     [&](const auto& s) { return matches(s.name, pattern, network.head()); }))
+      throw ConfigError({.what = "this pattern names no parameter of the network",
+                         .where = "[network] trainable",
+                         .expected = "part of a name such as " + specs.front().name + ", or head",
+                         .found = pattern});
   Layout layout;
   for (const auto& spec : specs)
     layout.add(spec.name, spec.shape,
-               trainable.empty() || std::any_of(trainable.begin(), trainable.end(), [&](const auto& pattern) {
-                 return matches(spec.name, pattern, network.head());
-               }));
+               trainable.empty() ||
+                   std::any_of(trainable.begin(), trainable.end(), [&](const auto& pattern) {
+                     return matches(spec.name, pattern, network.head());
+                   }));
   return layout;
 }
 
@@ -56,12 +66,15 @@ std::vector<float> initial_values(const Network& network, std::uint64_t seed) {
     std::size_t size = 1;
     for (const auto extent : spec.shape) size *= static_cast<std::size_t>(extent);
     for (std::size_t i = 0; i < size; ++i)
-      values.push_back(static_cast<float>(spec.bound > 0 ? draws.uniform(-spec.bound, spec.bound) : spec.fill));
+      values.push_back(
+          static_cast<float>(spec.bound > 0 ? draws.uniform(-spec.bound, spec.bound) : spec.fill));
   }
   return values;
 }
 
-Layout network_layout(const NetworkConfig& config) { return layout_of(*make_network(config), config.trainable); }
+Layout network_layout(const NetworkConfig& config) {
+  return layout_of(*make_network(config), config.trainable);
+}
 
 std::vector<float> initial_values(const NetworkConfig& config, std::uint64_t seed) {
   return initial_values(*make_network(config), seed);

@@ -10,7 +10,8 @@
 
 namespace collegium {
 
-// A parameter as its network declares it. bound > 0: initialised uniformly on (-bound, bound); bound 0: filled with `fill`.
+// A parameter as its network declares it. bound > 0: initialised uniformly on (-bound, bound);
+// bound 0: filled with `fill`.
 struct ParameterSpec {
   std::string name;
   std::vector<std::int64_t> shape;
@@ -18,24 +19,28 @@ struct ParameterSpec {
   double fill = 0;
 };
 
-// How a forward pass is run. Masks of dropout are drawn by `dropout_keys`, one key a sample, so that they depend
-// neither on the batch a sample is in nor on any generator of the process; empty: no dropout.
+// How a forward pass is run. Masks of dropout are drawn by `dropout_keys`, one key a sample, so
+// that they depend neither on the batch a sample is in nor on any generator of the process; empty:
+// no dropout.
 struct Pass {
   std::vector<std::uint64_t> dropout_keys;
 };
 
-// A network as a pure function of its parameters: forward(x, w) with w in the order of parameters().
+// A network as a pure function of its parameters: forward(x, w) with w in the order of
+// parameters().
 //
-// If per_sample() is true, any parameter may carry one more axis in front, the batch: sample i is then computed with
-// w[i]. A backward pass over such leaves gives exact per-sample gradients at about the cost of ordinary ones.
+// If per_sample() is true, any parameter may carry one more axis in front, the batch: sample i is
+// then computed with w[i]. A backward pass over such leaves gives exact per-sample gradients at
+// about the cost of ordinary ones.
 class Network {
  public:
   virtual ~Network();
   virtual const std::vector<ParameterSpec>& parameters() const = 0;
-  virtual at::Tensor forward(const at::Tensor& x, const std::vector<at::Tensor>& w, const Pass& pass) const = 0;
+  virtual at::Tensor forward(const at::Tensor& x, const std::vector<at::Tensor>& w,
+                             const Pass& pass) const = 0;
   virtual bool per_sample() const { return false; }
   virtual std::string head() const { return {}; }     // prefix of the last layer's parameter names
-  virtual std::int64_t divisor() const { return 1; }   // of the edges of volumes it takes
+  virtual std::int64_t divisor() const { return 1; }  // of the edges of volumes it takes
 };
 
 // A built-in network; ConfigError for an unknown name. `initial` and `trainable` are not looked at.

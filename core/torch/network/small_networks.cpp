@@ -19,11 +19,14 @@ Mlp::Mlp(std::vector<std::int64_t> widths) {
   }
 }
 
-at::Tensor Mlp::forward(const at::Tensor& input, const std::vector<at::Tensor>& w, const Pass&) const {
+at::Tensor Mlp::forward(const at::Tensor& input, const std::vector<at::Tensor>& w,
+                        const Pass&) const {
   auto x = input.flatten(1);
   if (x.size(1) != w[0].size(-1))
-    throw DataError({.what = "the inputs do not fit the network", .expected = std::to_string(w[0].size(-1)) + " features",
-                     .found = std::to_string(x.size(1)), .remedy = "set [network] in_channels"});
+    throw DataError({.what = "the inputs do not fit the network",
+                     .expected = std::to_string(w[0].size(-1)) + " features",
+                     .found = std::to_string(x.size(1)),
+                     .remedy = "set [network] in_channels"});
   for (std::size_t i = 0; i < w.size(); i += 2) {
     if (i > 0) x = at::relu(x);
     x = linear(x, w[i], w[i + 1]);
@@ -31,7 +34,8 @@ at::Tensor Mlp::forward(const at::Tensor& input, const std::vector<at::Tensor>& 
   return x;
 }
 
-SmallCnn::SmallCnn(std::int64_t in_channels, std::int64_t out_channels, std::int64_t width, double dropout)
+SmallCnn::SmallCnn(std::int64_t in_channels, std::int64_t out_channels, std::int64_t width,
+                   double dropout)
     : dropout_(dropout) {
   for (int i = 0; i < 3; ++i) {
     const auto name = "blocks." + std::to_string(i) + ".";
@@ -45,9 +49,11 @@ SmallCnn::SmallCnn(std::int64_t in_channels, std::int64_t out_channels, std::int
   parameters_.push_back(bias_spec("head.bias", out_channels, in_channels));
 }
 
-at::Tensor SmallCnn::forward(const at::Tensor& input, const std::vector<at::Tensor>& w, const Pass& pass) const {
+at::Tensor SmallCnn::forward(const at::Tensor& input, const std::vector<at::Tensor>& w,
+                             const Pass& pass) const {
   if (input.dim() != 4 || input.size(2) < 8 || input.size(3) < 8)
-    throw DataError({.what = "the inputs do not fit the network", .expected = "[batch, channels, height, width], 8 x 8 or more",
+    throw DataError({.what = "the inputs do not fit the network",
+                     .expected = "[batch, channels, height, width], 8 x 8 or more",
                      .found = c10::str(input.sizes())});
   auto x = input;
   for (std::size_t i = 0; i < 9; i += 3) {

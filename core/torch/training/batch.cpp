@@ -18,8 +18,10 @@ at::Tensor stack_arrays(const std::vector<Example>& examples, Values values,
   auto* at = all.mutable_data_ptr<float>();
   for (const auto& example : examples) {
     if (example.*shape_of != examples.front().*shape_of)
-      throw DataError({.what = "samples of one batch differ in shape", .expected = c10::str(examples.front().*shape_of),
-                       .found = c10::str(example.*shape_of), .remedy = "set [training] crop, or batch_size = 1"});
+      throw DataError({.what = "samples of one batch differ in shape",
+                       .expected = c10::str(examples.front().*shape_of),
+                       .found = c10::str(example.*shape_of),
+                       .remedy = "set [training] crop, or batch_size = 1"});
     at = std::copy((example.*values).begin(), (example.*values).end(), at);
   }
   return all;
@@ -27,8 +29,8 @@ at::Tensor stack_arrays(const std::vector<Example>& examples, Values values,
 
 }  // namespace
 
-Batch stack(const std::vector<Example>& examples, std::vector<std::uint64_t> dropout_keys, at::Device device,
-            bool channels_last) {
+Batch stack(const std::vector<Example>& examples, std::vector<std::uint64_t> dropout_keys,
+            at::Device device, bool channels_last) {
   Batch batch{stack_arrays(examples, &Example::input, &Example::input_shape).to(device),
               stack_arrays(examples, &Example::target, &Example::target_shape).to(device),
               {std::move(dropout_keys)}};

@@ -20,10 +20,12 @@ void ClippedSum::add(std::span<const float> gradient) {
   }
   const double factor = clip_factor(norm, clip_);
   for (const auto& range : ranges_)
-    add_scaled(std::span(sum_).subspan(range.offset, range.size), factor, gradient.subspan(range.offset, range.size));
+    add_scaled(std::span(sum_).subspan(range.offset, range.size), factor,
+               gradient.subspan(range.offset, range.size));
 }
 
-std::span<const float> ClippedSum::release(double noise_multiplier, double divisor, NoiseStream& noise) {
+std::span<const float> ClippedSum::release(double noise_multiplier, double divisor,
+                                           NoiseStream& noise) {
   for (const auto& range : ranges_) {
     const auto part = std::span(sum_).subspan(range.offset, range.size);
     add_gaussian_noise(part, noise_multiplier * clip_, noise);

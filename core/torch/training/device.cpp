@@ -11,8 +11,11 @@ at::Device choose_device(const std::string& site, const std::string& task) {
   const auto& wanted = site == "auto" ? task : site;
   if (wanted == "cpu" || (wanted == "auto" && !at::hasCUDA())) return at::kCPU;
   if (!at::hasCUDA())
-    throw ConfigError({.what = "there is no CUDA device here", .where = "device", .expected = "cpu or auto",
-                       .found = wanted, .remedy = "install a CUDA build of torch, or set device = \"cpu\""});
+    throw ConfigError({.what = "there is no CUDA device here",
+                       .where = "device",
+                       .expected = "cpu or auto",
+                       .found = wanted,
+                       .remedy = "install a CUDA build of torch, or set device = \"cpu\""});
   return at::kCUDA;
 }
 

@@ -5,7 +5,8 @@
 
 namespace collegium {
 
-// The site's word comes before the task's; "auto" is CUDA where torch has it. ConfigError: "cuda" without CUDA.
+// The site's word comes before the task's; "auto" is CUDA where torch has it. ConfigError: "cuda"
+// without CUDA.
 at::Device choose_device(const std::string& site, const std::string& task);
 
 // torch's intra-op threads of this thread, for the life of the object.

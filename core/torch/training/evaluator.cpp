@@ -24,26 +24,32 @@ Extent window_for(const EvaluationOptions& options, const Extent& image, std::in
 }
 
 // The network's output for a whole volume, window by window.
-FloatImage segment(const Network& network, const FlatModel& model, const FloatImage& image, std::int64_t regions,
-                   const EvaluationOptions& options) {
-  const SlidingWindow window{.roi = window_for(options, image.extent, network.divisor()),
-                             .overlap = options.overlap,
-                             .importance = options.gaussian ? Importance::kGaussian : Importance::kConstant,
-                             .batch = 2};   // two small windows are faster than one: see prefers_pairs()
-  const auto run = [&](std::span<const float> patches, std::int64_t count, std::span<float> outputs) {
+FloatImage segment(const Network& network, const FlatModel& model, const FloatImage& image,
+                   std::int64_t regions, const EvaluationOptions& options) {
+  const SlidingWindow window{
+      .roi = window_for(options, image.extent, network.divisor()),
+      .overlap = options.overlap,
+      .importance = options.gaussian ? Importance::kGaussian : Importance::kConstant,
+      .batch = 2};  // two small windows are faster than one: see prefers_pairs()
+  const auto run = [&](std::span<const float> patches, std::int64_t count,
+                       std::span<float> outputs) {
     const auto& roi = window.roi;
-    const auto x = at::from_blob(const_cast<float*>(patches.data()), {count, image.channels, roi[0], roi[1], roi[2]}, at::kFloat);
-    const auto y = network.forward(x.to(model.flat().device()), model.parameters(), {}).to(at::kCPU).contiguous();
+    const auto x = at::from_blob(const_cast<float*>(patches.data()),
+                                 {count, image.channels, roi[0], roi[1], roi[2]}, at::kFloat);
+    const auto y = network.forward(x.to(model.flat().device()), model.parameters(), {})
+                       .to(at::kCPU)
+                       .contiguous();
     if (static_cast<std::size_t>(y.numel()) != outputs.size())
       throw DataError({.what = "the network's output does not fit the regions of this data set",
-                       .expected = std::to_string(regions) + " channels", .found = c10::str(y.sizes())});
+                       .expected = std::to_string(regions) + " channels",
+                       .found = c10::str(y.sizes())});
     std::copy_n(y.const_data_ptr<float>(), outputs.size(), outputs.begin());
   };
   return sliding_inference(image, window, regions, run);
 }
 
-RegionScore score(std::span<const std::uint8_t> predicted, std::span<const std::uint8_t> reference, const Extent& extent,
-                  const Spacing& spacing) {
+RegionScore score(std::span<const std::uint8_t> predicted, std::span<const std::uint8_t> reference,
+                  const Extent& extent, const Spacing& spacing) {
   const auto shared = overlap(predicted, reference);
   return {.dice = dice_brats(shared),
           .hd95 = hausdorff95(predicted, reference, extent, spacing),
@@ -51,8 +57,8 @@ RegionScore score(std::span<const std::uint8_t> predicted, std::span<const std::
           .predicted_voxels = shared.pred()};
 }
 
-SubjectScore evaluate_subject(const Network& network, const FlatModel& model, const Dataset& data, std::size_t subject,
-                              const EvaluationOptions& options) {
+SubjectScore evaluate_subject(const Network& network, const FlatModel& model, const Dataset& data,
+                              std::size_t subject, const EvaluationOptions& options) {
   const auto* volumes = dynamic_cast<const VolumeDataset*>(&data);
   auto example = whole_example(data.sample(subject), data.as_scanned());
   const auto& shape = example.input_shape;
@@ -61,25 +67,31 @@ SubjectScore evaluate_subject(const Network& network, const FlatModel& model, co
   const auto regions = example.target_shape[0];
   const auto output = segment(network, model, image, regions, options);
   std::vector<std::uint8_t> predicted(output.values.size()), reference(output.values.size());
-  std::transform(output.values.begin(), output.values.end(), predicted.begin(), [](float y) { return y > 0; });
-  std::transform(example.target.begin(), example.target.end(), reference.begin(), [](float t) { return t > 0.5f; });
+  std::transform(output.values.begin(), output.values.end(), predicted.begin(),
+                 [](float y) { return y > 0; });
+  std::transform(example.target.begin(), example.target.end(), reference.begin(),
+                 [](float t) { return t > 0.5f; });
   const auto names = volumes ? volumes->regions() : std::vector<std::string>{};
   const auto size = static_cast<std::size_t>(voxels(image.extent));
   SubjectScore scores{.subject = data.name(subject), .regions = {}};
   for (std::size_t r = 0; r < static_cast<std::size_t>(regions); ++r) {
-    auto one = score(std::span(predicted).subspan(r * size, size), std::span(reference).subspan(r * size, size),
-                     image.extent, volumes ? volumes->spacing(subject) : Spacing{1, 1, 1});
+    auto one = score(std::span(predicted).subspan(r * size, size),
+                     std::span(reference).subspan(r * size, size), image.extent,
+                     volumes ? volumes->spacing(subject) : Spacing{1, 1, 1});
     one.region = r < names.size() ? names[r] : std::to_string(r);
     scores.regions.push_back(std::move(one));
   }
-  if (!options.predictions.empty() && volumes) volumes->write_prediction(subject, predicted, options.predictions);
+  if (!options.predictions.empty() && volumes)
+    volumes->write_prediction(subject, predicted, options.predictions);
   return scores;
 }
 
-FlatModel loaded(const Network& network, std::span<const float> model, const EvaluationOptions& options) {
+FlatModel loaded(const Network& network, std::span<const float> model,
+                 const EvaluationOptions& options) {
   const auto layout = layout_of(network, {});
   if (model.size() != layout.size())
-    throw DataError({.what = "the model does not fit this network", .expected = std::to_string(layout.size()) + " values",
+    throw DataError({.what = "the model does not fit this network",
+                     .expected = std::to_string(layout.size()) + " values",
                      .found = std::to_string(model.size())});
   FlatModel parameters(layout, choose_device(options.device, "auto"));
   parameters.load(model);
@@ -88,8 +100,9 @@ FlatModel loaded(const Network& network, std::span<const float> model, const Eva
 
 }  // namespace
 
-std::vector<SubjectScore> evaluate_volumes(const Network& network, std::span<const float> model, const Dataset& data,
-                                           const EvaluationOptions& options, const EvaluationProgress& progress) {
+std::vector<SubjectScore> evaluate_volumes(const Network& network, std::span<const float> model,
+                                           const Dataset& data, const EvaluationOptions& options,
+                                           const EvaluationProgress& progress) {
   const c10::NoGradGuard no_gradient;
   const ThreadCount threads(options.threads);
   const auto parameters = loaded(network, model, options);
@@ -101,13 +114,16 @@ std::vector<SubjectScore> evaluate_volumes(const Network& network, std::span<con
   std::vector<SubjectScore> scores;
   for (const auto subject : subjects) {
     scores.push_back(evaluate_subject(network, parameters, data, subject, options));
-    if (progress && !progress(scores.size(), subjects.size())) throw Error({.what = "the evaluation was stopped"});
+    if (progress && !progress(scores.size(), subjects.size()))
+      throw Error({.what = "the evaluation was stopped"});
   }
   return scores;
 }
 
-std::vector<SubjectScore> evaluate_volumes(const NetworkConfig& network, std::span<const float> model, const Dataset& data,
-                                           const EvaluationOptions& options, const EvaluationProgress& progress) {
+std::vector<SubjectScore> evaluate_volumes(const NetworkConfig& network,
+                                           std::span<const float> model, const Dataset& data,
+                                           const EvaluationOptions& options,
+                                           const EvaluationProgress& progress) {
   return evaluate_volumes(*make_network(network), model, data, options, progress);
 }
 
@@ -119,7 +135,9 @@ Prediction predict(const NetworkConfig& config, std::span<const float> model, co
   const auto network = make_network(config);
   const auto parameters = loaded(*network, model, options);
   const auto x = at::from_blob(const_cast<void*>(inputs.data), inputs.shape, at::kFloat);
-  const auto y = network->forward(x.to(parameters.flat().device()), parameters.parameters(), {}).to(at::kCPU).contiguous();
+  const auto y = network->forward(x.to(parameters.flat().device()), parameters.parameters(), {})
+                     .to(at::kCPU)
+                     .contiguous();
   const auto* values = y.const_data_ptr<float>();
   return {{values, values + y.numel()}, y.sizes().vec()};
 }

@@ -1,11 +1,11 @@
 #include "torch/training/losses.h"
 
 #include <ATen/TensorOperators.h>
+#include <ATen/core/Reduction.h>
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/cross_entropy_loss.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/stack.h>
-#include <ATen/core/Reduction.h>
 
 #include "collegium/error.h"
 
@@ -33,14 +33,16 @@ class Dice final : public Loss {
 
  private:
   struct Sums {
-    at::Tensor overlap, both;   // [batch, regions]
+    at::Tensor overlap, both;  // [batch, regions]
   };
 
   Sums region_sums(const at::Tensor& outputs, const at::Tensor& targets) const {
     if (outputs.sizes() != targets.sizes())
-      throw DataError({.what = "targets do not look like the network's output", .expected = c10::str(outputs.sizes()),
+      throw DataError({.what = "targets do not look like the network's output",
+                       .expected = c10::str(outputs.sizes()),
                        .found = c10::str(targets.sizes())});
-    const auto p = (outputs_ == Outputs::logits ? at::sigmoid(outputs) : outputs).flatten(2), t = targets.flatten(2);
+    const auto p = (outputs_ == Outputs::logits ? at::sigmoid(outputs) : outputs).flatten(2),
+               t = targets.flatten(2);
     const auto overlap = (p * t).sum(2);
     return {overlap, config_.squared_pred ? (p * p).sum(2) + (t * t).sum(2) : p.sum(2) + t.sum(2)};
   }
@@ -64,7 +66,9 @@ class CrossEntropy final : public Loss {
     return at::cross_entropy_loss(outputs, targets, {}, at::Reduction::Mean);
   }
   at::Tensor per_sample(const at::Tensor& outputs, const at::Tensor& targets) const override {
-    return at::cross_entropy_loss(outputs, targets, {}, at::Reduction::None).view({outputs.size(0), -1}).mean(1);
+    return at::cross_entropy_loss(outputs, targets, {}, at::Reduction::None)
+        .view({outputs.size(0), -1})
+        .mean(1);
   }
 };
 
@@ -95,8 +99,10 @@ std::unique_ptr<Loss> make_loss(const LossConfig& config) {
   if (config.name == "dice_bce") return std::make_unique<Dice>(config, true);
   if (config.name == "cross_entropy") return std::make_unique<CrossEntropy>();
   if (config.name == "mse") return std::make_unique<SquaredError>();
-  throw ConfigError({.what = "there is no loss of this name", .where = "[training] loss",
-                     .expected = "dice, dice_bce, cross_entropy or mse", .found = config.name});
+  throw ConfigError({.what = "there is no loss of this name",
+                     .where = "[training] loss",
+                     .expected = "dice, dice_bce, cross_entropy or mse",
+                     .found = config.name});
 }
 
 std::unique_ptr<Loss> make_probability_dice(const LossConfig& config) {

@@ -7,8 +7,9 @@
 
 namespace collegium {
 
-// A loss as a scalar tensor, differentiable in `outputs`. Under patient privacy it is evaluated a sample at a time, so
-// that no sample's gradient depends on another; per_sample() does that in one pass where the loss knows how.
+// A loss as a scalar tensor, differentiable in `outputs`. Under patient privacy it is evaluated a
+// sample at a time, so that no sample's gradient depends on another; per_sample() does that in one
+// pass where the loss knows how.
 class Loss {
  public:
   virtual ~Loss();
@@ -18,13 +19,15 @@ class Loss {
 };
 
 // dice           MONAI's DiceLoss(sigmoid=True): mean over samples and regions of
-//                1 - (2 sum(p t) + smooth_nr) / (sum(p^n) + sum(t^n) + smooth_dr), n = 2 if squared_pred else 1
+//                1 - (2 sum(p t) + smooth_nr) / (sum(p^n) + sum(t^n) + smooth_dr), n = 2 if
+//                squared_pred else 1
 // dice_bce       the same plus the mean binary cross-entropy of every voxel and region
 // cross_entropy  softmax over the channels, targets are class indices
 // mse            mean of squared differences
 std::unique_ptr<Loss> make_loss(const LossConfig& config);
 
 // Dice of probabilities instead of logits; training always takes logits.
-std::unique_ptr<Loss> make_probability_dice(const LossConfig& config);   // throws ConfigError for an unknown name
+std::unique_ptr<Loss> make_probability_dice(
+    const LossConfig& config);  // throws ConfigError for an unknown name
 
 }  // namespace collegium

@@ -31,15 +31,22 @@ void Sgd::step(std::span<float> values, std::span<const float> gradient, double 
 }
 
 Adam::Adam(const TrainingConfig& config, const Layout& layout)
-    : ranges_(trainable_ranges(layout)), beta1_(config.beta1), beta2_(config.beta2), eps_(config.eps),
-      decay_(config.weight_decay), first_(layout.size()), second_(layout.size()) {}
+    : ranges_(trainable_ranges(layout)),
+      beta1_(config.beta1),
+      beta2_(config.beta2),
+      eps_(config.eps),
+      decay_(config.weight_decay),
+      first_(layout.size()),
+      second_(layout.size()) {}
 
 void Adam::step(std::span<float> values, std::span<const float> gradient, double rate) {
   ++steps_;
   const auto step = static_cast<float>(rate / (1 - std::pow(beta1_, static_cast<double>(steps_))));
-  const auto scale = static_cast<float>(std::sqrt(1 - std::pow(beta2_, static_cast<double>(steps_))));
+  const auto scale =
+      static_cast<float>(std::sqrt(1 - std::pow(beta2_, static_cast<double>(steps_))));
   const auto keep1 = static_cast<float>(1 - beta1_), beta2 = static_cast<float>(beta2_),
-             keep2 = static_cast<float>(1 - beta2_), eps = static_cast<float>(eps_), decay = static_cast<float>(decay_);
+             keep2 = static_cast<float>(1 - beta2_), eps = static_cast<float>(eps_),
+             decay = static_cast<float>(decay_);
   for (const auto& range : ranges_)
     for (std::size_t i = range.offset; i < range.offset + range.size; ++i) {
       const float g = gradient[i] + decay * values[i];
@@ -52,8 +59,10 @@ void Adam::step(std::span<float> values, std::span<const float> gradient, double
 std::unique_ptr<Optimizer> make_optimizer(const TrainingConfig& config, const Layout& layout) {
   if (config.optimizer == "adam") return std::make_unique<Adam>(config, layout);
   if (config.optimizer == "sgd") return std::make_unique<Sgd>(config, layout);
-  throw ConfigError({.what = "there is no optimizer of this name", .where = "[training] optimizer",
-                     .expected = "adam or sgd", .found = config.optimizer});
+  throw ConfigError({.what = "there is no optimizer of this name",
+                     .where = "[training] optimizer",
+                     .expected = "adam or sgd",
+                     .found = config.optimizer});
 }
 
 }  // namespace collegium

@@ -18,8 +18,8 @@ struct Range {
 // The trainable slots, neighbours joined.
 std::vector<Range> trainable_ranges(const Layout& layout);
 
-// One step over the flat vectors, in torch's arithmetic; frozen ranges are not touched. `step` loops are plain and
-// sequential, so equal inputs give equal bits.
+// One step over the flat vectors, in torch's arithmetic; frozen ranges are not touched. `step`
+// loops are plain and sequential, so equal inputs give equal bits.
 class Optimizer {
  public:
   virtual ~Optimizer();
@@ -37,8 +37,9 @@ class Sgd final : public Optimizer {
   float decay_;
 };
 
-// Kingma and Ba 2015 as in torch.optim.Adam: g' = g + decay w; m = b1 m + (1 - b1) g'; v = b2 v + (1 - b2) g'^2;
-// w -= rate / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps). A new object is a restart of the moments.
+// Kingma and Ba 2015 as in torch.optim.Adam: g' = g + decay w; m = b1 m + (1 - b1) g'; v = b2 v +
+// (1 - b2) g'^2; w -= rate / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps). A new object is a
+// restart of the moments.
 class Adam final : public Optimizer {
  public:
   Adam(const TrainingConfig& config, const Layout& layout);
@@ -51,6 +52,7 @@ class Adam final : public Optimizer {
   std::vector<float> first_, second_;
 };
 
-std::unique_ptr<Optimizer> make_optimizer(const TrainingConfig& config, const Layout& layout);   // throws ConfigError
+std::unique_ptr<Optimizer> make_optimizer(const TrainingConfig& config,
+                                          const Layout& layout);  // throws ConfigError
 
 }  // namespace collegium

@@ -12,9 +12,11 @@ namespace collegium {
 
 // How the gradients of single patients are found.
 //   loop      one forward and backward pass a sample: works for every network
-//   batched   one pass for several samples over per-sample leaves: for networks whose per_sample() is true
-// Batches of the second kind have a fixed number of rows, short ones filled up with copies that take no part: so a
-// patient's gradient is the same bits whoever else was sampled, although kernels differ between batch sizes.
+//   batched   one pass for several samples over per-sample leaves: for networks whose per_sample()
+//   is true
+// Batches of the second kind have a fixed number of rows, short ones filled up with copies that
+// take no part: so a patient's gradient is the same bits whoever else was sampled, although kernels
+// differ between batch sizes.
 enum class PerSample { loop, batched };
 
 // The examples of one patient: their gradients are averaged before they are clipped.
@@ -25,10 +27,11 @@ struct Patient {
 
 class PrivateGradient {
  public:
-  PrivateGradient(const Network& network, const Loss& loss, const Layout& layout, FlatModel& model, PerSample mode,
-                  bool channels_last = false);
+  PrivateGradient(const Network& network, const Loss& loss, const Layout& layout, FlatModel& model,
+                  PerSample mode, bool channels_last = false);
 
-  // Adds each patient's clipped gradient to `sum`. The loss is taken one sample at a time, whatever its reduction.
+  // Adds each patient's clipped gradient to `sum`. The loss is taken one sample at a time, whatever
+  // its reduction.
   void add(std::span<const Patient> patients, ClippedSum& sum);
 
  private:
@@ -45,7 +48,7 @@ class PrivateGradient {
   PerSampleGradients leaves_;
   PerSample mode_;
   bool channels_last_;
-  std::vector<float> mean_;        // of the patient whose samples are coming in
+  std::vector<float> mean_;  // of the patient whose samples are coming in
   std::size_t gathered_ = 0;
 };
 

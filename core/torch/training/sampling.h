@@ -9,13 +9,16 @@
 
 namespace collegium {
 
-// Which samples the steps of one round see: shuffled epochs, one after the other. With local_epochs the last batch of
-// an epoch may be smaller; with local_steps batches run on into the next epoch. The order depends on (seed, round, site).
-std::vector<std::vector<std::size_t>> shuffled_batches(const TrainingConfig& training, std::size_t samples,
-                                                       std::uint64_t seed, std::uint64_t round, const std::string& site);
+// Which samples the steps of one round see: shuffled epochs, one after the other. With local_epochs
+// the last batch of an epoch may be smaller; with local_steps batches run on into the next epoch.
+// The order depends on (seed, round, site).
+std::vector<std::vector<std::size_t>> shuffled_batches(const TrainingConfig& training,
+                                                       std::size_t samples, std::uint64_t seed,
+                                                       std::uint64_t round,
+                                                       const std::string& site);
 
-// Every subject independently with probability `rate`: the sampling that privacy amplification is proved for. Batches
-// differ in size and may be empty. The coins are as secret as the noise.
+// Every subject independently with probability `rate`: the sampling that privacy amplification is
+// proved for. Batches differ in size and may be empty. The coins are as secret as the noise.
 std::vector<std::size_t> poisson_sample(std::size_t subjects, double rate, SecureRandom& random);
 
 }  // namespace collegium

@@ -14,23 +14,25 @@ class Loss;
 
 // What belongs to the site and not to the task.
 struct Resources {
-  int threads = 1;                     // intra-op threads; results are the same bits at equal counts only
-  std::string device = "auto";         // auto | cpu | cuda; "auto" leaves the choice to the task
-  std::int64_t n_public = 0;           // public number of subjects; needed under privacy
-  NoiseSource noise = NoiseSource::system();   // coins and noise that protect
-  LogSink log = {};                    // for the site's own people: may say what depends on data
+  int threads = 1;              // intra-op threads; results are the same bits at equal counts only
+  std::string device = "auto";  // auto | cpu | cuda; "auto" leaves the choice to the task
+  std::int64_t n_public = 0;    // public number of subjects; needed under privacy
+  NoiseSource noise = NoiseSource::system();  // coins and noise that protect
+  LogSink log = {};  // for the site's own people: may say what depends on data
 };
 
-// Local training (McMahan et al. 2017; Li et al. 2019, Alg. 1) and DP-SGD by patient (Abadi et al. 2016) over LibTorch.
-// A result depends on the model, the data, the task and the number of threads, and on nothing that went before, unless
-// moments are kept.
+// Local training (McMahan et al. 2017; Li et al. 2019, Alg. 1) and DP-SGD by patient (Abadi et al.
+// 2016) over LibTorch. A result depends on the model, the data, the task and the number of threads,
+// and on nothing that went before, unless moments are kept.
 class TorchTrainer final : public Trainer {
  public:
   // A built-in network.
-  TorchTrainer(const NetworkConfig& network, std::shared_ptr<const Dataset> data, Resources resources = {});
+  TorchTrainer(const NetworkConfig& network, std::shared_ptr<const Dataset> data,
+               Resources resources = {});
   // Any network; `loss` empty: the one named in the task's [training] table.
-  TorchTrainer(std::shared_ptr<const Network> network, Layout layout, std::shared_ptr<const Dataset> data,
-               Resources resources = {}, std::shared_ptr<const Loss> loss = nullptr);
+  TorchTrainer(std::shared_ptr<const Network> network, Layout layout,
+               std::shared_ptr<const Dataset> data, Resources resources = {},
+               std::shared_ptr<const Loss> loss = nullptr);
   ~TorchTrainer() override;
 
   const Layout& layout() const override;
@@ -39,7 +41,8 @@ class TorchTrainer final : public Trainer {
                     const Progress& progress) override;
   std::vector<Metric> evaluate(std::span<const float> model, const TrainTask& task) override;
 
-  // Patients whose gradient was not finite in the last train(). Depends on data: for the site's own eyes only.
+  // Patients whose gradient was not finite in the last train(). Depends on data: for the site's own
+  // eyes only.
   std::int64_t left_out() const;
 
  private:

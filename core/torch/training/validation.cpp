@@ -38,16 +38,19 @@ std::vector<Metric> region_metrics(const std::vector<SubjectScore>& scores) {
 }
 
 // Mean loss and share of right classes over single samples.
-std::vector<Metric> table_metrics(const Network& network, const Loss& loss, const FlatModel& model, const Dataset& data) {
+std::vector<Metric> table_metrics(const Network& network, const Loss& loss, const FlatModel& model,
+                                  const Dataset& data) {
   const c10::NoGradGuard no_gradient;
   Metric mean_loss{.name = "loss"}, accuracy{.name = "accuracy"};
   for (std::size_t i = 0; i < data.size(); ++i) {
-    const auto batch = stack({whole_example(data.sample(i), data.as_scanned())}, {}, model.flat().device(), false);
+    const auto batch =
+        stack({whole_example(data.sample(i), data.as_scanned())}, {}, model.flat().device(), false);
     const auto outputs = network.forward(batch.inputs, model.parameters(), batch.pass);
     mean_loss.value += loss.mean(outputs, batch.targets).item<double>();
     ++mean_loss.count;
     if (batch.targets.scalar_type() != at::kLong) continue;
-    accuracy.value += at::argmax(outputs, 1).eq(batch.targets).to(at::kDouble).mean().item<double>();
+    accuracy.value +=
+        at::argmax(outputs, 1).eq(batch.targets).to(at::kDouble).mean().item<double>();
     ++accuracy.count;
   }
   std::vector<Metric> metrics;
@@ -64,14 +67,17 @@ std::vector<Metric> table_metrics(const Network& network, const Loss& loss, cons
 SubjectSplit split_subjects(const Dataset& data, std::int64_t validation) {
   const auto subjects = data.subjects();
   if (validation > 0 && static_cast<std::size_t>(validation) >= subjects)
-    throw ConfigError({.what = "validation would take every subject of this site", .where = "[training] validation",
-                       .expected = "fewer than " + std::to_string(subjects), .found = std::to_string(validation)});
+    throw ConfigError({.what = "validation would take every subject of this site",
+                       .where = "[training] validation",
+                       .expected = "fewer than " + std::to_string(subjects),
+                       .found = std::to_string(validation)});
   std::vector<std::string> names(subjects);
   for (std::size_t s = 0; s < subjects; ++s) names[s] = data.name(s);
   std::vector<std::size_t> order(subjects);
   std::iota(order.begin(), order.end(), std::size_t{0});
   const auto by_name = [&](std::size_t a, std::size_t b) {
-    return names[a].size() != names[b].size() && std::all_of(names[a].begin(), names[a].end(), ::isdigit) &&
+    return names[a].size() != names[b].size() &&
+                   std::all_of(names[a].begin(), names[a].end(), ::isdigit) &&
                    std::all_of(names[b].begin(), names[b].end(), ::isdigit)
                ? names[a].size() < names[b].size()
                : names[a] < names[b];
@@ -83,13 +89,14 @@ SubjectSplit split_subjects(const Dataset& data, std::int64_t validation) {
   return split;
 }
 
-std::vector<Metric> validation_metrics(const Network& network, const Loss& loss, std::span<const float> model,
-                                       const Dataset& data, const std::vector<std::size_t>& subjects,
-                                       const TrainingConfig& training, int threads, const std::string& device) {
+std::vector<Metric> validation_metrics(const Network& network, const Loss& loss,
+                                       std::span<const float> model, const Dataset& data,
+                                       const std::vector<std::size_t>& subjects,
+                                       const TrainingConfig& training, int threads,
+                                       const std::string& device) {
   if (subjects.empty()) return {};
   const auto first = data.sample(0);
-  if (first.input.shape.size() == 4 && first.target.shape.size() == 4)
-  {
+  if (first.input.shape.size() == 4 && first.target.shape.size() == 4) {
     EvaluationOptions options{.roi = training.roi.empty() ? training.crop : training.roi,
                               .overlap = training.overlap,
                               .threads = threads,

@@ -19,10 +19,13 @@ struct SubjectSplit {
 // The last `validation` subjects by name are kept aside; ConfigError if nobody would be left.
 SubjectSplit split_subjects(const Dataset& data, std::int64_t validation);
 
-// Means over the given subjects. Volumes with regions: dice_REGION over the subjects who have that region (the count
-// says how many), and hd95_REGION over the same. Others: loss, and accuracy where targets are classes.
-std::vector<Metric> validation_metrics(const Network& network, const Loss& loss, std::span<const float> model,
-                                       const Dataset& data, const std::vector<std::size_t>& subjects,
-                                       const TrainingConfig& training, int threads, const std::string& device);
+// Means over the given subjects. Volumes with regions: dice_REGION over the subjects who have that
+// region (the count says how many), and hd95_REGION over the same. Others: loss, and accuracy where
+// targets are classes.
+std::vector<Metric> validation_metrics(const Network& network, const Loss& loss,
+                                       std::span<const float> model, const Dataset& data,
+                                       const std::vector<std::size_t>& subjects,
+                                       const TrainingConfig& training, int threads,
+                                       const std::string& device);
 
 }  // namespace collegium
