@@ -98,6 +98,8 @@ TEST(Simulation, IsTheSameHistoryForTheSameSeed) {
 
 class PlantedBugs : public testing::TestWithParam<std::pair<PlantedBug, const char*>> {};
 
+// A mistake may break other promises too, in other histories; here it must be seen by its own
+// symptom.
 TEST_P(PlantedBugs, AreFound) {
   const auto [bug, symptom] = GetParam();
   for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
@@ -107,7 +109,6 @@ TEST_P(PlantedBugs, AreFound) {
     for (const std::string& breach : report.breaches) {
       if (breach.find(symptom) != std::string::npos) return;
     }
-    ASSERT_TRUE(report.breaches.empty()) << "found as something else: " << story(report);
   }
   FAIL() << "no history showed it";
 }
