@@ -1,0 +1,123 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "federation/desks.h"
+
+namespace collegium {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr std::size_t kBig = 20000;  // floats: more bytes than travel inside a message
+
+std::vector<std::string> sites_of(const std::vector<at_coordinator::Accumulate>& jobs) {
+  std::vector<std::string> names;
+  for (const auto& job : jobs) names.push_back(job.site);
+  return names;
+}
+
+std::vector<std::string> sites_of(const std::vector<at_coordinator::Pull>& pulls) {
+  std::vector<std::string> names;
+  for (const auto& pull : pulls) names.push_back(pull.site);
+  return names;
+}
+
+// ---- collecting
+
+TEST(CoordinatorCollect, PullsInCohortOrderOnceNoMoreAreAwaitedAndStagesTwoAtATime) {
+  CoordinatorDesk desk(kBig);
+  desk.join_all();
+  const SharedBlob update = blob_with(kBig, 1);
+  desk.result("leeds", 1, update);
+  desk.result("kings", 1, update);
+  EXPECT_THAT(desk.ever<at_coordinator::Pull>(), IsEmpty());
+  desk.result("guys", 1, update);
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Pull>()), ElementsAre("guys", "kings"));
+  desk.give(at_coordinator::PullDone{"kings", update->id, update->bytes});
+  EXPECT_THAT(desk.now_of<at_coordinator::Accumulate>(), IsEmpty());  // guys comes first
+  desk.give(at_coordinator::PullDone{"guys", update->id, update->bytes});
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Accumulate>()), ElementsAre("guys", "kings"));
+  EXPECT_THAT(desk.now_of<at_coordinator::Pull>(), IsEmpty());
+  desk.give(at_coordinator::Accumulated{1, 1, "guys", {}});
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Pull>()), ElementsAre("leeds"));
+}
+
+TEST(CoordinatorCollect, PullsAsResultsComeWhenOrderDoesNotMatter) {
+  CoordinatorDesk desk(kBig);
+  desk.options.deterministic = false;
+  desk.join_all();
+  const SharedBlob update = blob_with(kBig, 1);
+  desk.result("leeds", 1, update);
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Pull>()), ElementsAre("leeds"));
+  desk.give(at_coordinator::PullDone{"leeds", update->id, update->bytes});
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Accumulate>()), ElementsAre("leeds"));
+}
+
+TEST(CoordinatorCollect, GivesUpAPullThatDoesNotMoveAndClosesWithoutIt) {
+  CoordinatorDesk desk(kBig);
+  desk.options.silence_limit = 1e9;
+  desk.join_all();
+  const SharedBlob update = blob_with(kBig, 1);
+  for (const std::string& site : desk.options.sites) desk.result(site, 1, update);
+  desk.give(at_coordinator::PullDone{"kings", update->id, update->bytes});
+  desk.after(59);
+  desk.give(at_coordinator::PullProgress{"guys", 1000});
+  desk.after(59);
+  EXPECT_EQ(desk.ever<at_coordinator::CancelPull>().size(), 0u);
+  desk.after(1);
+  EXPECT_EQ(desk.reason("guys", Kind::rejected).code, "pull_failed");
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Accumulate>()), ElementsAre("kings"));
+}
+
+TEST(CoordinatorCollect, RefusesCorruptedBytesAndTriesACutLineAgain) {
+  CoordinatorDesk desk(kBig);
+  desk.join_all();
+  const SharedBlob update = blob_with(kBig, 1);
+  for (const std::string& site : desk.options.sites) desk.result(site, 1, update);
+  desk.give(at_coordinator::PullFailed{"guys", update->id, false, "cut"});
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Pull>()), ElementsAre("guys"));
+  desk.give(at_coordinator::PullFailed{"guys", update->id, true, "a hash is wrong"});
+  EXPECT_EQ(desk.reason("guys", Kind::rejected).code, "corrupted");
+}
+
+// ---- the end
+
+TEST(CoordinatorEnd, HandsOutTheFinalModelAndEndsWhenEverybodyHasIt) {
+  CoordinatorDesk desk;
+  desk.options.rounds = 1;
+  desk.join_all();
+  for (const std::string& site : desk.options.sites) desk.result(site, 1, blob_with(4, 1));
+  desk.accumulate();
+  desk.close(1, 7);
+  const auto finished = desk.sent("guys", Kind::finished);
+  EXPECT_EQ(FinishedBody::read(finished->body).model->id, desk.model()->id);
+  EXPECT_EQ(finished->payload.size(), 16u);
+  const ReasonBody done{.code = "done", .metrics = {{"dice_wt", 0.75, 4}}};
+  desk.message("guys", Kind::leave, 1, done.write());
+  EXPECT_EQ(desk.now_of<at_coordinator::RecordMetrics>().at(0).metrics.at(0).value, 0.75);
+  desk.message("kings", Kind::leave, 1, done.write());
+  EXPECT_FALSE(desk.machine().done());
+  desk.message("leeds", Kind::leave, 1, done.write());
+  EXPECT_EQ(desk.now_of<at_coordinator::Finish>().at(0).outcome, Outcome::finished);
+}
+
+TEST(CoordinatorEnd, StopsCleanlyAndTellsTheSites) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  desk.give(StopRequested{"Ctrl-C"});
+  desk.give(at_coordinator::RoundPersisted{1, 1});
+  EXPECT_EQ(FinishedBody::read(desk.sent("guys", Kind::finished)->body).outcome, "stopped");
+  desk.give(StopRequested{"Ctrl-C again"});
+  EXPECT_EQ(desk.now_of<at_coordinator::Finish>().at(0).outcome, Outcome::stopped);
+}
+
+TEST(CoordinatorEnd, GoesOnAfterTheLastClosedRound) {
+  CoordinatorDesk desk;
+  desk.resume.closed_round = 2;
+  desk.join_all();
+  EXPECT_EQ(desk.sent("guys", Kind::task)->round, 3u);
+}
+
+}  // namespace
+}  // namespace collegium
