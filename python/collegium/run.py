@@ -107,9 +107,9 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The configuration the run was started with."""
-        from collegium._load import core
+        from collegium._toml import loads
 
-        return core.parse_toml(self.meta.get("config", ""), "the run's configuration")
+        return loads(self.meta.get("config", ""))
 
     @property
     def model_path(self) -> Path:
