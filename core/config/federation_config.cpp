@@ -35,6 +35,7 @@ void read_federation(const Settings& table, FederationConfig& config) {
   config.rounds = table.integer_in("rounds", config.rounds, 1, kMaxRounds);
   read_cohort(table, config);
   config.round_deadline = number_above(table, "round_deadline", config.round_deadline, 0.0);
+  config.start_wait = table.number_in("start_wait", config.start_wait, 0.0, 86400.0);
   config.deterministic = table.boolean("deterministic", config.deterministic);
   config.seed = static_cast<std::uint64_t>(table.integer_in(
       "seed", static_cast<std::int64_t>(config.seed), 0, std::numeric_limits<std::int64_t>::max()));

@@ -77,6 +77,7 @@ CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& stor
   options.evaluate_every = static_cast<std::uint64_t>(config.evaluate_every);
   options.seed = config.seed;
   options.round_deadline = config.round_deadline;
+  options.start_wait = config.start_wait;
   options.deterministic = config.deterministic;
   options.staging = static_cast<std::size_t>(config.server.staging);
   options.layout = layout.hash();

@@ -140,6 +140,7 @@ TEST(ConfigurationPage, StatesTheDefaultsOfTheCode) {
   const FederationConfig from_code = FederationConfig::read(none);
   EXPECT_EQ(from_page.canonical(), from_code.canonical());
   EXPECT_EQ(from_page.round_deadline, from_code.round_deadline);
+  EXPECT_EQ(from_page.start_wait, from_code.start_wait);
   EXPECT_EQ(PluginConfig::read(stated("`[aggregator]`"), "").name, from_code.aggregator.name);
   Settings privacy = stated("`[privacy]`");
   privacy.set("epsilon", 1.0);

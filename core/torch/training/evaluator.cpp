@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/file.h"
 #include "collegium/error.h"
 #include "imaging/metrics.h"
 #include "imaging/sliding_window.h"
@@ -111,6 +112,7 @@ std::vector<SubjectScore> evaluate_volumes(const Network& network, std::span<con
     subjects.resize(data.subjects());
     std::iota(subjects.begin(), subjects.end(), std::size_t{0});
   }
+  if (!options.predictions.empty()) make_folders(options.predictions.string());
   std::vector<SubjectScore> scores;
   for (const auto subject : subjects) {
     scores.push_back(evaluate_subject(network, parameters, data, subject, options));

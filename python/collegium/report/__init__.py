@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def svg(figure: Figure) -> str:
     """The figure as inline SVG."""
     out = io.StringIO()
-    figure.savefig(out, format="svg", transparent=True)
+    figure.savefig(out, format="svg", transparent=True, metadata={k: None for k in ("Creator", "Date", "Format", "Type")})
     text = out.getvalue()
     return text[text.index("<svg") :]
 
