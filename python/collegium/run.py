@@ -35,19 +35,24 @@ class Run:
                 f"{self.folder} holds no run: run.db is missing. Give the folder of [run] in federation.toml"
             )
 
-    def _rows(self, statement: str) -> list[sqlite3.Row]:
+    def _query(self, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Names of the columns, and the rows."""
         connection = sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)
         try:
-            connection.row_factory = sqlite3.Row
-            return connection.execute(statement).fetchall()
+            cursor = connection.execute(statement)
+            return [column[0] for column in cursor.description], cursor.fetchall()
         finally:
             connection.close()
+
+    def _rows(self, statement: str) -> list[dict[str, Any]]:
+        names, rows = self._query(statement)
+        return [dict(zip(names, row, strict=True)) for row in rows]
 
     def _frame(self, statement: str) -> pd.DataFrame:
         import pandas as pd
 
-        rows = self._rows(statement)
-        return pd.DataFrame([dict(row) for row in rows], columns=rows[0].keys() if rows else None)
+        names, rows = self._query(statement)
+        return pd.DataFrame(rows, columns=names)
 
     @property
     def meta(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ import os
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,7 +199,7 @@ def test_the_programs_start_no_python_and_need_no_environment(cluster: Cluster) 
     ("old", "new", "expected"),
     [
         ("rounds", "ronds", ("federation.toml", "ronds", "rounds")),
-        ("min_sites = 4", 'min_sites = "four"', ("federation.toml", "min_sites", "string")),
+        ("min_sites = 4", 'min_sites = "four"', ("federation.toml", "min_sites", "integer", "four")),
         ("initial.safetensors", "nowhere.safetensors", ("nowhere.safetensors",)),
     ],
 )
@@ -264,7 +265,7 @@ def test_status_and_report_read_a_run_from_its_folder(cluster: Cluster) -> None:
     cluster.write()
     cluster.start_all()
     assert cluster.wait_end() == 0, cluster.logs()
-    collegium = [os.path.join(os.path.dirname(os.sys.executable), "collegium")]
+    collegium = [sys.executable, "-m", "collegium.cli"]
     status = subprocess.run([*collegium, "status", "run"], cwd=cluster.folder, capture_output=True, text=True)
     assert status.returncode == 0, status.stderr
     for name in SITES:

@@ -80,10 +80,13 @@ def gather(recipe: Recipe, data: Path | None, labels: str | None, table: Path | 
         return hospitals.from_folder(data, labels=labels, table=table)
     with bar("synthetic patients") as progress:
         task = progress.add_task("", total=None)
-        return hospitals.synthetic(
+        found = hospitals.synthetic(
             Path("data") / f"brain-sites-{seed}-{recipe.size}", recipe, seed,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )  # fmt: skip
+        everybody = len(found.test) + sum(len(subjects) for subjects in found.sites.values())
+        progress.update(task, completed=everybody, total=everybody)
+        return found
 
 
 def judge(models: dict[str, networks.Network], where: hospitals.Hospitals, recipe: Recipe, folder: Path, progress: Progress):

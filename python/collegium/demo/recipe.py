@@ -25,7 +25,7 @@ class Recipe:
         Privacy budgets shown.
     """
 
-    subjects: int = 24
+    subjects: int = 16
     held_out: int = 16
     size: str = "demo"
     rounds: int = 24
