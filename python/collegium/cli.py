@@ -132,23 +132,19 @@ def _left_out(run) -> None:
 def main() -> None:
     """Entry point: known errors are one clear message and exit code 2, Ctrl-C is 130."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as leave:
-        sys.exit(leave.exit_code)
-    except KeyboardInterrupt:
+        status = app(standalone_mode=False)   # leaves exceptions to us; an Exit comes back as its code
+        sys.exit(status if isinstance(status, int) else 0)
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except Exception as error:
-        import click
-
-        if isinstance(error, click.exceptions.Abort):
-            sys.exit(130)
-        if isinstance(error, click.ClickException):
+        if hasattr(error, "show") and hasattr(error, "exit_code"):   # a wrong command line
             error.show()
             sys.exit(error.exit_code)
-        if isinstance(error, (FileNotFoundError, PermissionError)) or type(error).__module__.startswith("collegium"):
-            typer.echo(f"collegium: {error}", err=True)
-            sys.exit(2)
-        raise
+        known = isinstance(error, (FileNotFoundError, PermissionError)) or type(error).__module__.startswith("collegium")
+        if not known:
+            raise
+        typer.echo(f"collegium: {error}", err=True)
+        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -40,16 +40,14 @@ def main(
     """Train a brain-tumour network across four hospitals, as separate processes over encrypted ZeroMQ."""
     started = time.monotonic()
     recipe = QUICK if quick else FULL
-    if folder.exists():
-        shutil.rmtree(folder)   # only what an earlier demo left; the synthetic patients are kept elsewhere
-    folder.mkdir(parents=True)
+    make_room(folder)
     where = gather(recipe, data, labels, table, seed)
     console.print(where.about)
 
     model = networks.SegResNet(init_filters=8, dropout=0.0, seed=seed)
     federation = Federation(
-        model=model, rounds=recipe.rounds, local_steps=recipe.local_steps, training=recipe.training,
-        evaluate_every=1, seed=seed, name="demo-smoke-run" if recipe.smoke else "demo",
+        model=model, rounds=recipe.rounds, local_steps=recipe.local_steps, training={**recipe.training, "validation": recipe.validation if where.validation else 0},
+        evaluate_every=2, seed=seed, name="demo-smoke-run" if recipe.smoke else "demo",
     )  # fmt: skip
     console.print(f"\n[bold]One coordinator and {len(where.sites)} sites[/bold], a process each, CURVE on every line; logs in {folder}")
     with Deployment(folder, federation, where) as deployment, make_display("federation", recipe.rounds, shown=True) as display:
@@ -72,6 +70,15 @@ def main(
 
     report(run, scores, secret, where, recipe, folder)
     console.print(f"\nreport: {folder / 'report.html'}   model: {folder / 'model.safetensors'}   {(time.monotonic() - started) / 60:.1f} minutes")
+
+
+def make_room(folder: Path) -> None:
+    """An empty folder; what an earlier demo left there goes, anything else is refused."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / "federation.toml").exists():
+            raise typer.BadParameter(f"{folder} holds something else than an earlier demo; name another folder")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def gather(recipe: Recipe, data: Path | None, labels: str | None, table: Path | None, seed: int) -> hospitals.Hospitals:

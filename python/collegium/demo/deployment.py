@@ -77,7 +77,7 @@ class Deployment:
                     "format": hospitals.format,
                     "path": str(hospitals.root.resolve()),
                     "labels": hospitals.labels,
-                    "subjects": subjects,
+                    "subjects": subjects + hospitals.validation.get(name, []),
                 },
                 "resources": {"threads": 1},
             }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from collegium.datasets.folder import FolderDataset
@@ -26,6 +26,8 @@ class Hospitals:
         CSV with site and grade.
     sites : dict
         Site name to names of its training subjects.
+    validation : dict
+        Site name to the subjects it keeps aside to score the model by round; their names come last in its data.
     test : list of str
         Held-out subjects.
     synthetic : bool
@@ -42,6 +44,7 @@ class Hospitals:
     test: list[str]
     synthetic: bool
     about: str
+    validation: dict[str, list[str]] = field(default_factory=dict)
 
     def dataset(self, subjects: list[str]) -> FolderDataset:
         """Some of the subjects as a data set."""
@@ -69,7 +72,7 @@ def synthetic(folder: Path, recipe: Recipe, seed: int, progress: Callable[[int, 
         4,
         seed=seed,
         size=recipe.size,
-        subjects=recipe.subjects,
+        subjects=recipe.subjects + recipe.validation,
         held_out=recipe.held_out,
         progress=progress,
     )
@@ -77,6 +80,8 @@ def synthetic(folder: Path, recipe: Recipe, seed: int, progress: Callable[[int, 
     for fact in facts:
         if fact["split"] == "train":
             sites.setdefault(fact["site"], []).append(fact["subject"])
+    validation = {name: sorted(subjects)[recipe.subjects :] for name, subjects in sites.items()}
+    sites = {name: sorted(subjects)[: recipe.subjects] for name, subjects in sites.items()}
     test = [f["subject"] for f in facts if f["split"] == "test"]
     sources = len({f["site"] for f in facts if f["split"] == "test"})
     return Hospitals(
@@ -86,6 +91,7 @@ def synthetic(folder: Path, recipe: Recipe, seed: int, progress: Callable[[int, 
         table=folder / "subjects.csv",
         sites=sites,
         test=test,
+        validation=validation,
         synthetic=True,
         about=(
             f"Synthetic data, seed {seed}. Sites 1 and 3 see high-grade gliomas only, sites 2 and 4 low-grade ones, each on a "

@@ -12,8 +12,9 @@ class Recipe:
 
     Attributes
     ----------
-    subjects, held_out : int
-        Training subjects of each site; held-out subjects from each source.
+    subjects, validation, held_out : int
+        Training subjects of each site; subjects a site keeps aside for its own Dice by round; held-out subjects from
+        each source.
     rounds, local_steps : int
         Of the federation. A site's own model and the short pooled model get ``rounds * local_steps`` steps, the long
         pooled model that times the number of sites.
@@ -26,6 +27,7 @@ class Recipe:
     """
 
     subjects: int = 16
+    validation: int = 2
     held_out: int = 16
     size: str = "demo"
     rounds: int = 24
