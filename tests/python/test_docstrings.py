@@ -1,0 +1,15 @@
+"""The examples in docstrings are true."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+
+import pytest
+
+
+@pytest.mark.parametrize("module", ["privacy", "federation", "datasets.brain_sites"])
+def test_examples_run(module: str) -> None:
+    result = doctest.testmod(importlib.import_module(f"collegium.{module}"))
+    assert result.attempted > 0
+    assert result.failed == 0
