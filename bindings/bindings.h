@@ -23,7 +23,8 @@ void def_datasets(py::module_& m);
 void def_evaluation(py::module_& m);
 void def_federation(py::module_& m);
 
-// A dict of bools, numbers, strings, lists of one of them, and dicts. `source` stands for the file in messages.
+// A dict of bools, numbers, strings, lists of one of them, and dicts. `source` stands for the file
+// in messages.
 Settings settings_from(const py::dict& dict, const std::string& source);
 py::dict dict_from(const Settings& settings);
 

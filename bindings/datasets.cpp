@@ -21,7 +21,8 @@ ElementType type_of(const py::array& array) {
 // Shares the memory; the array object is kept alive by it.
 Array share(const py::array& array) {
   if (!(array.flags() & py::array::c_style))
-    throw DataError({.what = "an array that is not contiguous", .remedy = "pass numpy.ascontiguousarray(array)"});
+    throw DataError({.what = "an array that is not contiguous",
+                     .remedy = "pass numpy.ascontiguousarray(array)"});
   return {.data = array.data(),
           .type = type_of(array),
           .shape = {array.shape(), array.shape() + array.ndim()},

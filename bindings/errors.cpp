@@ -33,12 +33,15 @@ void raise(py::handle type, const Error& error) {
 
 void def_errors(py::module_& m) {
   types.base = make(m, "CollegiumError", PyExc_RuntimeError);
-  types.config = make(m, "ConfigError", py::make_tuple(types.base, py::handle(PyExc_ValueError)).release());
+  types.config =
+      make(m, "ConfigError", py::make_tuple(types.base, py::handle(PyExc_ValueError)).release());
   types.plugin = make(m, "PluginError", types.base);
   types.protocol = make(m, "ProtocolError", types.base);
   types.budget = make(m, "BudgetExhausted", types.base);
-  types.data = make(m, "DataError", py::make_tuple(types.base, py::handle(PyExc_ValueError)).release());
-  types.system = make(m, "SystemError", py::make_tuple(types.base, py::handle(PyExc_OSError)).release());
+  types.data =
+      make(m, "DataError", py::make_tuple(types.base, py::handle(PyExc_ValueError)).release());
+  types.system =
+      make(m, "SystemError", py::make_tuple(types.base, py::handle(PyExc_OSError)).release());
 
   py::register_exception_translator([](std::exception_ptr thrown) {
     try {

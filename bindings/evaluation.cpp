@@ -8,7 +8,8 @@
 namespace collegium::python {
 namespace {
 
-py::list evaluate(const PyNetwork& network, const Dataset& data, const py::dict& settings, const py::object& progress) {
+py::list evaluate(const PyNetwork& network, const Dataset& data, const py::dict& settings,
+                  const py::object& progress) {
   const Settings table = settings_from(settings, "evaluate");
   EvaluationOptions options;
   options.roi = table.integers("roi");

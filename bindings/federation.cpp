@@ -20,7 +20,9 @@
 namespace collegium::python {
 namespace {
 
-py::object or_none(const std::optional<double>& value) { return value ? py::object(py::float_(*value)) : py::none(); }
+py::object or_none(const std::optional<double>& value) {
+  return value ? py::object(py::float_(*value)) : py::none();
+}
 
 py::dict metrics_of(const std::vector<Metric>& metrics) {
   py::dict named;
@@ -65,7 +67,8 @@ RunEvents events_to(const py::object& callable, std::int64_t rounds, bool is_pri
     py::gil_scoped_acquire gil;
     (*target)(event_of(record, rounds, is_private));
   };
-  events.on_metrics = [=](std::uint64_t round, const std::string& site, const std::vector<Metric>& metrics) {
+  events.on_metrics = [=](std::uint64_t round, const std::string& site,
+                          const std::vector<Metric>& metrics) {
     py::gil_scoped_acquire gil;
     py::dict event;
     event["kind"] = "metrics";
@@ -74,7 +77,8 @@ RunEvents events_to(const py::object& callable, std::int64_t rounds, bool is_pri
     event["metrics"] = metrics_of(metrics);
     (*target)(event);
   };
-  events.on_progress = [=](const std::string& site, std::uint64_t round, std::int64_t step, std::int64_t steps) {
+  events.on_progress = [=](const std::string& site, std::uint64_t round, std::int64_t step,
+                           std::int64_t steps) {
     py::gil_scoped_acquire gil;
     py::dict event;
     event["kind"] = "progress";
@@ -102,21 +106,25 @@ void require_end(const DriverResult& result) {
   throw Error({.what = "the run " + std::string(name_of(result.outcome)) + ": " + result.reason});
 }
 
-void simulate_run(const py::dict& config, const py::dict& data, const PyNetwork& initial, std::size_t threads,
-                  const py::object& on_event, const StopHandle& stop) {
+void simulate_run(const py::dict& config, const py::dict& data, const PyNetwork& initial,
+                  std::size_t threads, const py::object& on_event, const StopHandle& stop) {
   const FederationConfig federation = FederationConfig::read(settings_from(config, "federation"));
   std::vector<SimulatedSite> sites;
   for (const std::string& name : federation.sites) {
     auto dataset = data[py::str(name)].cast<std::shared_ptr<Dataset>>();
-    const auto n_public = static_cast<std::int64_t>(dataset->subjects());   // a simulation's counts are public
+    const auto n_public =
+        static_cast<std::int64_t>(dataset->subjects());  // a simulation's counts are public
     Resources resources;
     resources.n_public = n_public;
-    sites.push_back({name, std::make_shared<TorchTrainer>(federation.network, dataset, std::move(resources)), n_public});
+    sites.push_back(
+        {name, std::make_shared<TorchTrainer>(federation.network, dataset, std::move(resources)),
+         n_public});
   }
   const RunEvents events = events_to(on_event, federation.rounds, federation.privacy.has_value());
   py::gil_scoped_release unlocked;
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
-  require_end(simulate(federation, sites, {initial.values->begin(), initial.values->end()}, threads, events, stop));
+  require_end(simulate(federation, sites, {initial.values->begin(), initial.values->end()}, threads,
+                       events, stop));
 }
 
 void serve_run(const py::dict& config, const py::object& on_event, const StopHandle& stop) {
@@ -126,12 +134,13 @@ void serve_run(const py::dict& config, const py::object& on_event, const StopHan
   require_end(serve(federation, events, stop));
 }
 
-void join_run(const py::dict& config, const std::shared_ptr<Dataset>& data, const py::object& on_event,
-              const StopHandle& stop) {
+void join_run(const py::dict& config, const std::shared_ptr<Dataset>& data,
+              const py::object& on_event, const StopHandle& stop) {
   const SiteConfig site = SiteConfig::read(settings_from(config, "site"));
   const RunEvents events = events_to(on_event, 0, false);
   py::gil_scoped_release unlocked;
-  const std::shared_ptr<const Dataset> dataset = data ? std::shared_ptr<const Dataset>(data) : open_data(site.data);
+  const std::shared_ptr<const Dataset> dataset =
+      data ? std::shared_ptr<const Dataset>(data) : open_data(site.data);
   const TrainerFactory make_trainer = [&](const at_site::Prepare& run) {
     return make_site_trainer(site, dataset, run.network);
   };
@@ -139,7 +148,9 @@ void join_run(const py::dict& config, const std::shared_ptr<Dataset>& data, cons
 }
 
 // The checks of a configuration without running it; sites may still be unknown.
-void check_federation(const py::dict& config) { FederationConfig::read(settings_from(config, "federation")); }
+void check_federation(const py::dict& config) {
+  FederationConfig::read(settings_from(config, "federation"));
+}
 
 // The file's own tables, with the paths that the core resolved in place of the relative ones.
 py::dict load_federation(const std::string& path) {
@@ -186,7 +197,9 @@ py::tuple new_keys(const std::string& name, const std::string& folder) {
 }  // namespace
 
 void def_federation(py::module_& m) {
-  py::class_<StopHandle>(m, "StopHandle").def(py::init<>()).def("request", [](StopHandle& self) { self.request(); });
+  py::class_<StopHandle>(m, "StopHandle").def(py::init<>()).def("request", [](StopHandle& self) {
+    self.request();
+  });
   m.def("check_federation", &check_federation);
   m.def("load_federation", &load_federation);
   m.def("load_site", &load_site);

@@ -3,7 +3,7 @@
 
 PYBIND11_MODULE(_core, m) {
   namespace py = pybind11;
-  py::module_::import("torch");   // loads torch's libraries and registers its tensor type
+  py::module_::import("torch");  // loads torch's libraries and registers its tensor type
 
   m.doc() = "The compiled core of collegium; use the package around it.";
   m.attr("torch_version") = COLLEGIUM_TORCH_VERSION;

@@ -14,7 +14,8 @@ namespace {
 
 at::Tensor view_of(const PyNetwork& self, const Slot& slot) {
   auto owner = self.values;
-  return at::from_blob(owner->data() + slot.offset, slot.shape, [owner](void*) {}, at::kFloat);
+  return at::from_blob(
+      owner->data() + slot.offset, slot.shape, [owner](void*) {}, at::kFloat);
 }
 
 py::dict tensors(const PyNetwork& self) {
@@ -33,19 +34,22 @@ at::Tensor forward(const PyNetwork& self, const at::Tensor& inputs) {
 void load(PyNetwork& self, const std::string& path) {
   StoredModel stored = load_safetensors(path);
   if (stored.values.size() != self.values->size())
-    throw DataError({.what = "the file holds another network's weights",
-                     .where = path,
-                     .expected = std::to_string(self.values->size()) + " floats for " + self.config.name,
-                     .found = std::to_string(stored.values.size())});
+    throw DataError(
+        {.what = "the file holds another network's weights",
+         .where = path,
+         .expected = std::to_string(self.values->size()) + " floats for " + self.config.name,
+         .found = std::to_string(stored.values.size())});
   for (const Slot& slot : self.layout.slots()) {
     const auto& slots = stored.layout.slots();
-    const auto found = std::find_if(slots.begin(), slots.end(), [&](const Slot& s) { return s.name == slot.name; });
+    const auto found = std::find_if(slots.begin(), slots.end(),
+                                    [&](const Slot& s) { return s.name == slot.name; });
     if (found == slots.end() || found->shape != slot.shape)
       throw DataError({.what = "the file holds another network's weights",
                        .where = path,
                        .expected = "a tensor '" + slot.name + "' of this network's shape",
                        .found = found == slots.end() ? "no such tensor" : "another shape"});
-    std::copy_n(stored.values.begin() + found->offset, slot.size, self.values->begin() + slot.offset);
+    std::copy_n(stored.values.begin() + found->offset, slot.size,
+                self.values->begin() + slot.offset);
   }
 }
 
@@ -61,13 +65,18 @@ void def_networks(py::module_& m) {
   m.def("network_names", &network_names);
   py::class_<PyNetwork, std::shared_ptr<PyNetwork>>(m, "Network")
       .def(py::init([](const py::dict& settings, std::uint64_t seed) {
-             return std::make_shared<PyNetwork>(NetworkConfig::read(settings_from(settings, "network")), seed);
+             return std::make_shared<PyNetwork>(
+                 NetworkConfig::read(settings_from(settings, "network")), seed);
            }),
            py::arg("settings"), py::arg("seed"))
-      .def_property_readonly("settings", [](const PyNetwork& self) { return dict_from(self.config.to_settings()); })
+      .def_property_readonly(
+          "settings", [](const PyNetwork& self) { return dict_from(self.config.to_settings()); })
       .def("tensors", &tensors)
       .def("forward", &forward)
-      .def("save", [](const PyNetwork& self, const std::string& path) { save_safetensors(path, self.layout, self.weights()); })
+      .def("save",
+           [](const PyNetwork& self, const std::string& path) {
+             save_safetensors(path, self.layout, self.weights());
+           })
       .def("load", &load);
 }
 

@@ -14,8 +14,8 @@ class Network;
 
 namespace collegium::python {
 
-// A network with weights of its own: what Python's cg.networks.Network holds. The vector never moves, so that tensors
-// handed out stay views of it.
+// A network with weights of its own: what Python's cg.networks.Network holds. The vector never
+// moves, so that tensors handed out stay views of it.
 struct PyNetwork {
   NetworkConfig config;
   std::shared_ptr<const Network> network;

@@ -9,14 +9,16 @@
 namespace collegium::python {
 namespace {
 
-// Loads what the environment and the package offer, once a process, and what `paths` names, each time.
+// Loads what the environment and the package offer, once a process, and what `paths` names, each
+// time.
 std::vector<PluginListing> search(const std::vector<std::string>& paths) {
   static std::once_flag once;
   static std::vector<PluginListing> scanned;
   std::call_once(once, [] { scanned = load_plugins(registry(), PluginSearch{}); });
   std::vector<PluginListing> found = scanned;
   if (!paths.empty())
-    for (PluginListing& listing : load_plugins(registry(), {.paths = paths, .environment = false, .package = false}))
+    for (PluginListing& listing :
+         load_plugins(registry(), {.paths = paths, .environment = false, .package = false}))
       found.push_back(std::move(listing));
   return found;
 }
@@ -24,7 +26,8 @@ std::vector<PluginListing> search(const std::vector<std::string>& paths) {
 // One row a name; a refused file is one row with its reason.
 py::list rows(const std::vector<PluginListing>& listings) {
   py::list table;
-  const auto add = [&table](const PluginListing& listing, const std::string& kind, const std::string& name) {
+  const auto add = [&table](const PluginListing& listing, const std::string& kind,
+                            const std::string& name) {
     py::dict row;
     row["name"] = name;
     row["kind"] = kind;
@@ -60,7 +63,9 @@ py::array_t<float> aggregate(const std::string& name, const std::vector<FloatArr
   for (std::size_t i = 0; i < spans.size(); ++i) {
     const std::string site = "update " + std::to_string(i);
     if (!(weights[i] > 0) || !std::isfinite(weights[i]))
-      throw ConfigError({.what = "a weight that is not positive and finite", .where = site, .found = std::to_string(weights[i])});
+      throw ConfigError({.what = "a weight that is not positive and finite",
+                         .where = site,
+                         .found = std::to_string(weights[i])});
     aggregator->accumulate({.values = spans[i], .weight = weights[i], .site = site});
   }
   aggregator->finish(out);
@@ -72,12 +77,14 @@ py::array_t<float> aggregate(const std::string& name, const std::vector<FloatArr
 void def_plugins(py::module_& m) {
   m.def("plugins", [](const std::vector<std::string>& paths) {
     const auto found = search(paths);
-    std::vector<PluginListing> listings = registry().listings();   // everything loaded, the built-ins first
+    std::vector<PluginListing> listings =
+        registry().listings();  // everything loaded, the built-ins first
     for (const PluginListing& listing : found)
       if (!listing.refused_reason.empty()) listings.push_back(listing);
     return rows(listings);
   });
-  m.def("aggregate", &aggregate, py::arg("name"), py::arg("updates"), py::arg("weights"), py::arg("settings"));
+  m.def("aggregate", &aggregate, py::arg("name"), py::arg("updates"), py::arg("weights"),
+        py::arg("settings"));
 }
 
 }  // namespace collegium::python

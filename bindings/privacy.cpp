@@ -16,14 +16,16 @@ void def_privacy(py::module_& m) {
                                  .count = steps};
         return epsilon({&event, 1}, delta);
       },
-      py::kw_only(), py::arg("noise_multiplier"), py::arg("sampling_rate"), py::arg("steps"), py::arg("delta"));
+      py::kw_only(), py::arg("noise_multiplier"), py::arg("sampling_rate"), py::arg("steps"),
+      py::arg("delta"));
   privacy.def(
       "calibrate",
       [](double epsilon, double delta, double sampling_rate, std::int64_t steps) {
         py::gil_scoped_release unlocked;
         return calibrate_noise(epsilon, delta, sampling_rate, steps);
       },
-      py::kw_only(), py::arg("epsilon"), py::arg("delta"), py::arg("sampling_rate"), py::arg("steps"));
+      py::kw_only(), py::arg("epsilon"), py::arg("delta"), py::arg("sampling_rate"),
+      py::arg("steps"));
 }
 
 }  // namespace collegium::python

@@ -53,8 +53,8 @@ struct FederationConfig {
   std::int64_t min_sites =
       0;  // a round with fewer accepted updates is repeated; 0 only while `sites` is empty
   double round_deadline = 3600;  // seconds from the task to the last update
-  double start_wait = 30;        // seconds the first round waits for the rest once min_sites are there
-  bool deterministic = true;     // combine updates in cohort order
+  double start_wait = 30;     // seconds the first round waits for the rest once min_sites are there
+  bool deterministic = true;  // combine updates in cohort order
   std::uint64_t seed = 1;
   std::int64_t evaluate_every = 1;  // rounds; 0: never
   ServerConfig server;

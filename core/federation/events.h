@@ -186,7 +186,8 @@ namespace at_site {
 struct MessageFrom {
   Message message;
 };
-struct LineRestored {};  // the connection was lost and is back, perhaps to another coordinator process
+struct LineRestored {
+};  // the connection was lost and is back, perhaps to another coordinator process
 struct Prepared {
   std::string layout;
 };  // the network is built; its layout's hash
@@ -308,12 +309,11 @@ struct Stop {
 
 }  // namespace at_site
 
-using SiteEvent =
-    std::variant<Started, Tick, StopRequested, at_site::MessageFrom, at_site::LineRestored, at_site::Prepared,
-                 at_site::PrepareFailed, at_site::ModelReady, at_site::ModelFailed,
-                 at_site::ModelProgress, at_site::Reserved, at_site::ReservationRefused,
-                 at_site::TrainProgress, at_site::Trained, at_site::TrainFailed, at_site::Evaluated,
-                 at_site::Persisted, at_site::PersistFailed>;
+using SiteEvent = std::variant<
+    Started, Tick, StopRequested, at_site::MessageFrom, at_site::LineRestored, at_site::Prepared,
+    at_site::PrepareFailed, at_site::ModelReady, at_site::ModelFailed, at_site::ModelProgress,
+    at_site::Reserved, at_site::ReservationRefused, at_site::TrainProgress, at_site::Trained,
+    at_site::TrainFailed, at_site::Evaluated, at_site::Persisted, at_site::PersistFailed>;
 
 using SiteAction = std::variant<at_site::Send, at_site::Prepare, at_site::Pull, at_site::CancelPull,
                                 at_site::Reserve, at_site::Train, at_site::AbortTraining,

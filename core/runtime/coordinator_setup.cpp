@@ -16,7 +16,7 @@ namespace {
 
 RunId new_run_id() {
   RunId id;
-  std::random_device device;   // a name, not a secret
+  std::random_device device;  // a name, not a secret
   for (auto& byte : id) byte = static_cast<std::uint8_t>(device());
   return id;
 }
@@ -28,8 +28,13 @@ RunId run_id_of(const std::string& hex) {
   return id;
 }
 
-RunInfo info_of(const FederationConfig& config, const Layout& layout, bool simulation, const RunId& id) {
-  return {.run = run_text(id), .name = config.name, .config = config.canonical(), .layout = layout.hash(), .simulation = simulation};
+RunInfo info_of(const FederationConfig& config, const Layout& layout, bool simulation,
+                const RunId& id) {
+  return {.run = run_text(id),
+          .name = config.name,
+          .config = config.canonical(),
+          .layout = layout.hash(),
+          .simulation = simulation};
 }
 
 SharedBlob blob_of(std::vector<float> values) {
@@ -43,7 +48,8 @@ void check_plugins(const FederationConfig& config) {
   for (const auto& path : config.plugin_paths) search.paths.push_back(path.string());
   load_plugins(registry(), search);
   registry().make_aggregator(config.aggregator.name, config.aggregator.settings);
-  if (!config.mechanism.name.empty()) registry().make_mechanism(config.mechanism.name, config.mechanism.settings);
+  if (!config.mechanism.name.empty())
+    registry().make_mechanism(config.mechanism.name, config.mechanism.settings);
 }
 
 RunStore open_run(const FederationConfig& config, const Layout& layout, bool simulation) {
@@ -52,27 +58,32 @@ RunStore open_run(const FederationConfig& config, const Layout& layout, bool sim
     return RunStore::create(folder, info_of(config, layout, simulation, new_run_id()));
   RunStore store = RunStore::open(folder);
   const auto refuse = [&](std::string what, std::string remedy) {
-    throw ConfigError({.what = std::move(what), .where = folder.string(), .remedy = std::move(remedy)});
+    throw ConfigError(
+        {.what = std::move(what), .where = folder.string(), .remedy = std::move(remedy)});
   };
-  if (simulation) refuse("the folder holds a run already", "choose another folder for this simulation");
-  if (store.state() == "finished") refuse("the run in this folder has finished", "choose another [run] folder");
+  if (simulation)
+    refuse("the folder holds a run already", "choose another folder for this simulation");
+  if (store.state() == "finished")
+    refuse("the run in this folder has finished", "choose another [run] folder");
   if (store.info().config != config.canonical())
     refuse("the folder holds a run with another configuration",
            "choose another [run] folder, or put back the settings the run was started with");
   if (store.info().layout != layout.hash())
-    refuse("the initial model does not fit the run in this folder", "put back the file that the run was started with");
+    refuse("the initial model does not fit the run in this folder",
+           "put back the file that the run was started with");
   if (store.state() != "running") store.reopen();
   return store;
 }
 
-CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& store, const Layout& layout,
-                            std::span<const float> initial) {
+CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& store,
+                            const Layout& layout, std::span<const float> initial) {
   CoordinatorSetup setup;
   CoordinatorOptions& options = setup.options;
   options.run = run_id_of(store.info().run);
   options.name = config.name;
   options.sites = config.sites;
-  options.min_sites = static_cast<std::size_t>(config.min_sites > 0 ? config.min_sites : std::int64_t(config.sites.size()));
+  options.min_sites = static_cast<std::size_t>(
+      config.min_sites > 0 ? config.min_sites : std::int64_t(config.sites.size()));
   options.rounds = static_cast<std::uint64_t>(config.rounds);
   options.evaluate_every = static_cast<std::uint64_t>(config.evaluate_every);
   options.seed = config.seed;
@@ -96,7 +107,8 @@ CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& stor
   if (const auto closed = store.last_closed()) {
     setup.resume.closed_round = closed->round;
     setup.resume.model = blob_of(store.load_checkpoint(closed->model, layout));
-    for (const ContributionRow& row : store.contributions(closed->round)) setup.resume.last.push_back(contribution_of(row));
+    for (const ContributionRow& row : store.contributions(closed->round))
+      setup.resume.last.push_back(contribution_of(row));
   } else {
     setup.resume.model = blob_of({initial.begin(), initial.end()});
   }

@@ -21,15 +21,17 @@ struct CoordinatorSetup {
   std::function<std::unique_ptr<Aggregator>()> aggregator;
 };
 
-// Loads the plugins of the configuration and makes its aggregator and mechanism once, so that an unknown name, a
-// setting nobody reads or a combination that is not sound is refused before anybody waits. Throws ConfigError.
+// Loads the plugins of the configuration and makes its aggregator and mechanism once, so that an
+// unknown name, a setting nobody reads or a combination that is not sound is refused before anybody
+// waits. Throws ConfigError.
 void check_plugins(const FederationConfig& config);
 
-// Opens the run's folder, or makes it. A folder that holds this run already, by its configuration, is resumed after
-// its last closed round; one that holds another run, or one that has ended, is refused.
+// Opens the run's folder, or makes it. A folder that holds this run already, by its configuration,
+// is resumed after its last closed round; one that holds another run, or one that has ended, is
+// refused.
 RunStore open_run(const FederationConfig& config, const Layout& layout, bool simulation);
 
-CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& store, const Layout& layout,
-                            std::span<const float> initial);
+CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& store,
+                            const Layout& layout, std::span<const float> initial);
 
 }  // namespace collegium

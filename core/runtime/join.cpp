@@ -18,15 +18,17 @@ namespace collegium {
 namespace {
 
 SiteDriverOptions driver_options(const SiteConfig& config, const StopHandle& stop) {
-  SiteDriverOptions options{.address = config.server, .insecure = config.insecure, .name = config.name, .stop = stop};
+  SiteDriverOptions options{
+      .address = config.server, .insecure = config.insecure, .name = config.name, .stop = stop};
   if (config.insecure) return options;
   options.key = KeyPair::load(config.secret);
   if (options.key->name != config.name)
-    throw ConfigError({.what = "the key belongs to somebody else",
-                       .where = config.secret.string(),
-                       .expected = "the key of '" + config.name + "'",
-                       .found = "the key of '" + options.key->name + "'",
-                       .remedy = "name this site's own key in [site] secret, or correct [site] name"});
+    throw ConfigError(
+        {.what = "the key belongs to somebody else",
+         .where = config.secret.string(),
+         .expected = "the key of '" + config.name + "'",
+         .found = "the key of '" + options.key->name + "'",
+         .remedy = "name this site's own key in [site] secret, or correct [site] name"});
   options.server_key = PublicKey::load(config.server_key);
   return options;
 }
@@ -39,14 +41,14 @@ LogEvent named(LogEvent event, const std::string& site) {
 
 }  // namespace
 
-DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer, const RunEvents& events,
-                  const StopHandle& stop) {
+DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer,
+                  const RunEvents& events, const StopHandle& stop) {
   PluginSearch search;
   for (const auto& path : config.plugin_paths) search.paths.push_back(path.string());
   load_plugins(registry(), search);
 
-  LedgerVault vault(config.state, config.data.id.empty() ? config.name : config.data.id, config.policy.privacy,
-                    config.data.n_public.value_or(0));
+  LedgerVault vault(config.state, config.data.id.empty() ? config.name : config.data.id,
+                    config.policy.privacy, config.data.n_public.value_or(0));
   const auto random = NoiseSource::system().stream(NoisePurpose::mechanism, 0);
   std::shared_ptr<Trainer> trainer;
   TrainerWork::Options options;
@@ -56,7 +58,9 @@ DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer, 
     trainer = make_trainer(run);
     return trainer;
   };
-  options.mechanism = [](const Settings& table) { return registry().make_mechanism(table.text("name"), table); };
+  options.mechanism = [](const Settings& table) {
+    return registry().make_mechanism(table.text("name"), table);
+  };
   options.random = random.get();
   options.vault = &vault;
   options.keep_final_model = [&](const Bytes& model) {
@@ -71,7 +75,9 @@ DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer, 
   };
   TrainerWork work(std::move(options));
 
-  Site machine({.name = config.name, .software = "collegium " COLLEGIUM_VERSION, .policy = make_policy(config.policy)},
+  Site machine({.name = config.name,
+                .software = "collegium " COLLEGIUM_VERSION,
+                .policy = make_policy(config.policy)},
                vault.stored());
   ZmqSiteDriver driver(driver_options(config, stop), machine, work);
   return driver.run();

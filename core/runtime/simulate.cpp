@@ -22,11 +22,13 @@ struct Hospital {
 
   Hospital(const SimulatedSite& site, std::uint64_t number, const CoordinatorOptions& coordinator,
            const std::filesystem::path& folder, const RunEvents& events) {
-    const bool charged = !coordinator.privacy.keys().empty() || !coordinator.mechanism.keys().empty();
+    const bool charged =
+        !coordinator.privacy.keys().empty() || !coordinator.mechanism.keys().empty();
     TrainerWork::Options options;
     options.site = site.name;
     if (charged) {
-      vault = std::make_unique<LedgerVault>(folder / "sites" / site.name, site.name, std::nullopt, site.n_public);
+      vault = std::make_unique<LedgerVault>(folder / "sites" / site.name, site.name, std::nullopt,
+                                            site.n_public);
       vault->begin({.run = run_text(coordinator.run),
                     .network = coordinator.network,
                     .training = coordinator.training,
@@ -36,24 +38,30 @@ struct Hospital {
       options.vault = vault.get();
       options.random = random.get();
     }
-    options.mechanism = [](const Settings& table) { return registry().make_mechanism(table.text("name"), table); };
-    options.on_log = [name = site.name, &events](const LogEvent& event) {
-      if (events.on_log && event.level != LogEvent::Level::info) events.on_log({event.level, name, event.text});
+    options.mechanism = [](const Settings& table) {
+      return registry().make_mechanism(table.text("name"), table);
     };
-    options.on_progress = [name = site.name, &events](const TrainTask& task, std::int64_t step, std::int64_t steps) {
+    options.on_log = [name = site.name, &events](const LogEvent& event) {
+      if (events.on_log && event.level != LogEvent::Level::info)
+        events.on_log({event.level, name, event.text});
+    };
+    options.on_progress = [name = site.name, &events](const TrainTask& task, std::int64_t step,
+                                                      std::int64_t steps) {
       if (events.on_progress) events.on_progress(name, task.round, step, steps);
     };
     work = std::make_unique<TrainerWork>(std::move(options), site.trainer, coordinator.mechanism);
-    machine = std::make_unique<Site>(SiteOptions{
-        .name = site.name, .software = "collegium " COLLEGIUM_VERSION, .layout = site.trainer->layout().hash(), .policy = {}});
+    machine = std::make_unique<Site>(SiteOptions{.name = site.name,
+                                                 .software = "collegium " COLLEGIUM_VERSION,
+                                                 .layout = site.trainer->layout().hash(),
+                                                 .policy = {}});
   }
 };
 
 }  // namespace
 
 DriverResult simulate(const FederationConfig& config, const std::vector<SimulatedSite>& sites,
-                      const std::vector<float>& initial, std::size_t threads, const RunEvents& events,
-                      const StopHandle& stop) {
+                      const std::vector<float>& initial, std::size_t threads,
+                      const RunEvents& events, const StopHandle& stop) {
   if (sites.empty()) throw ConfigError({.what = "a simulation needs at least one site"});
   check_plugins(config);
   const Layout& layout = sites.front().trainer->layout();
@@ -71,8 +79,11 @@ DriverResult simulate(const FederationConfig& config, const std::vector<Simulate
   std::vector<std::unique_ptr<Hospital>> hospitals;
   std::vector<InProcessSite> members;
   for (const SimulatedSite& site : sites) {
-    hospitals.push_back(std::make_unique<Hospital>(site, hospitals.size(), setup.options, config.run.folder, events));
-    members.push_back({.name = site.name, .machine = hospitals.back()->machine.get(), .work = hospitals.back()->work.get()});
+    hospitals.push_back(std::make_unique<Hospital>(site, hospitals.size(), setup.options,
+                                                   config.run.folder, events));
+    members.push_back({.name = site.name,
+                       .machine = hospitals.back()->machine.get(),
+                       .work = hospitals.back()->work.get()});
   }
   InProcessDriver driver({.threads = threads, .stop = stop}, machine, work, std::move(members));
   return driver.run();

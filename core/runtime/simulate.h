@@ -15,14 +15,14 @@ namespace collegium {
 struct SimulatedSite {
   std::string name;
   std::shared_ptr<Trainer> trainer;
-  std::int64_t n_public = 0;   // the number of patients the simulation takes for public
+  std::int64_t n_public = 0;  // the number of patients the simulation takes for public
 };
 
-// Runs a whole federation in this process, over the machines and the store of the real thing. Under privacy each site's
-// charges are accounted in the run's folder, in sites/NAME; they count for no data set's lifetime budget.
-// `threads`: sites that train at the same time.
+// Runs a whole federation in this process, over the machines and the store of the real thing. Under
+// privacy each site's charges are accounted in the run's folder, in sites/NAME; they count for no
+// data set's lifetime budget. `threads`: sites that train at the same time.
 DriverResult simulate(const FederationConfig& config, const std::vector<SimulatedSite>& sites,
-                      const std::vector<float>& initial, std::size_t threads, const RunEvents& events,
-                      const StopHandle& stop);
+                      const std::vector<float>& initial, std::size_t threads,
+                      const RunEvents& events, const StopHandle& stop);
 
 }  // namespace collegium

@@ -4,7 +4,8 @@
 
 namespace collegium {
 
-// The rules of [policy] as a check of every task: which rule it breaks, in words that both ends print.
+// The rules of [policy] as a check of every task: which rule it breaks, in words that both ends
+// print.
 PolicyCheck make_policy(const PolicyConfig& policy);
 
 }  // namespace collegium

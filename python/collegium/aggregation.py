@@ -39,7 +39,9 @@ def aggregate(
     if len(shapes) != 1:
         raise ValueError(f"aggregate: expected updates of one shape, found {sorted(shapes)}")
     given = [1.0] * len(arrays) if weights is None else [float(w) for w in weights]
-    return core.aggregate(name, [a.reshape(-1) for a in arrays], given, settings).reshape(arrays[0].shape)
+    return core.aggregate(name, [a.reshape(-1) for a in arrays], given, settings).reshape(
+        arrays[0].shape
+    )
 
 
 __all__ = ["aggregate"]

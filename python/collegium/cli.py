@@ -21,7 +21,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 @app.command()
-def server(config: Annotated[Path, typer.Argument(help="federation.toml")], quiet: Quiet = False) -> None:
+def server(
+    config: Annotated[Path, typer.Argument(help="federation.toml")], quiet: Quiet = False
+) -> None:
     """Coordinate a federation: wait for the sites, run the rounds, keep the run's folder.
 
     A folder that holds this run already is resumed after its last closed round.
@@ -60,7 +62,9 @@ def site(config: Annotated[Path, typer.Argument(help="site.toml")], quiet: Quiet
 @app.command()
 def init(
     config: Annotated[Path, typer.Argument(help="federation.toml")],
-    output: Annotated[Path, typer.Argument(help="The safetensors file to write.")] = Path("initial.safetensors"),
+    output: Annotated[Path, typer.Argument(help="The safetensors file to write.")] = Path(
+        "initial.safetensors"
+    ),
 ) -> None:
     """Write the initial model of a federation, for servers without LibTorch."""
     from collegium._load import core
@@ -80,12 +84,15 @@ def keys_new(
     from collegium._load import core
 
     secret, public = core.new_keys(name, str(folder))
-    typer.echo(f"{secret}  stays here; whoever has it is {name}\n{public}  send this one to the other side")
+    typer.echo(
+        f"{secret}  stays here; whoever has it is {name}\n{public}  send this one to the other side"
+    )
 
 
 @app.command()
 def plugins(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Further files or folders.")] = None, json: Json = False
+    paths: Annotated[list[Path] | None, typer.Argument(help="Further files or folders.")] = None,
+    json: Json = False,
 ) -> None:
     """List aggregators and mechanisms, and why a file was refused."""
     from collegium import plugins as known
@@ -98,7 +105,9 @@ def plugins(
 
 
 @app.command()
-def status(folder: Annotated[Path, typer.Argument(help="The run's folder.")], json: Json = False) -> None:
+def status(
+    folder: Annotated[Path, typer.Argument(help="The run's folder.")], json: Json = False
+) -> None:
     """Who is here, which round, who was left out, how much privacy is spent."""
     from collegium.run import Run
 
@@ -107,8 +116,14 @@ def status(folder: Annotated[Path, typer.Argument(help="The run's folder.")], js
         typer.echo(run.summary())
         return
     typer.echo(repr(run))
-    for title, frame in (("sites", run.sites), ("last rounds", run.rounds.tail(5)), ("privacy", run.privacy)):
-        typer.echo(f"\n{title}\n{frame.to_string(index=False, na_rep='–') if not frame.empty else 'none'}")
+    for title, frame in (
+        ("sites", run.sites),
+        ("last rounds", run.rounds.tail(5)),
+        ("privacy", run.privacy),
+    ):
+        typer.echo(
+            f"\n{title}\n{frame.to_string(index=False, na_rep='–') if not frame.empty else 'none'}"
+        )
     _left_out(run)
 
 
@@ -132,15 +147,19 @@ def _left_out(run) -> None:
 def main() -> None:
     """Entry point: known errors are one clear message and exit code 2, Ctrl-C is 130."""
     try:
-        status = app(standalone_mode=False)   # leaves exceptions to us; an Exit comes back as its code
+        status = app(
+            standalone_mode=False
+        )  # leaves exceptions to us; an Exit comes back as its code
         sys.exit(status if isinstance(status, int) else 0)
     except (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     except Exception as error:
-        if hasattr(error, "show") and hasattr(error, "exit_code"):   # a wrong command line
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # a wrong command line
             error.show()
             sys.exit(error.exit_code)
-        known = isinstance(error, (FileNotFoundError, PermissionError)) or type(error).__module__.startswith("collegium")
+        known = isinstance(error, (FileNotFoundError, PermissionError)) or type(
+            error
+        ).__module__.startswith("collegium")
         if not known:
             raise
         typer.echo(f"collegium: {error}", err=True)

@@ -17,10 +17,20 @@ def summarise(event: dict[str, Any]) -> dict[str, str]:
 
     def mean(values: list[float]) -> str:
         known = [v for v in values if v is not None and not math.isnan(v)]
-        return f"{sum(known) / len(known):.3f}" if known else "withheld" if event.get("private") else "–"
+        return (
+            f"{sum(known) / len(known):.3f}"
+            if known
+            else "withheld"
+            if event.get("private")
+            else "–"
+        )
 
     epsilon = [c["epsilon"] for c in accepted if c["epsilon"] is not None]
-    left_out = [f"{c['site']}: {c['state']}, {c['reason']}" for c in contributions if c["state"] != "accepted"]
+    left_out = [
+        f"{c['site']}: {c['state']}, {c['reason']}"
+        for c in contributions
+        if c["state"] != "accepted"
+    ]
     return {
         "round": f"{event['round']}/{event['rounds']}",
         "sites": f"{len(accepted)}/{len(contributions)}",
@@ -35,7 +45,9 @@ def summarise(event: dict[str, Any]) -> dict[str, str]:
 
 def mean_dice(metrics: list[dict[str, float]]) -> str:
     """Mean over sites and regions of the Dice values that the sites report; empty when there are none."""
-    values = [v for one in metrics for k, v in one.items() if k.startswith("dice") and not math.isnan(v)]
+    values = [
+        v for one in metrics for k, v in one.items() if k.startswith("dice") and not math.isnan(v)
+    ]
     return f"{sum(values) / len(values):.3f}" if values else ""
 
 
@@ -46,7 +58,10 @@ class Display:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         pass
 
@@ -88,7 +103,10 @@ class LiveDisplay(Display):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self._live.update(self._render(), refresh=True)
         self._live.stop()
@@ -97,7 +115,10 @@ class LiveDisplay(Display):
         if event["kind"] == "round":
             # A site scores the model it is handed: the one that the round before left.
             if self._closed:
-                self._closed[-1]["Dice"] = mean_dice([c["metrics"] for c in event["contributions"]]) or self._closed[-1]["Dice"]
+                self._closed[-1]["Dice"] = (
+                    mean_dice([c["metrics"] for c in event["contributions"]])
+                    or self._closed[-1]["Dice"]
+                )
             self._closed.append(summarise(event))
             self._sites.clear()
         elif event["kind"] == "metrics" and self._closed:
@@ -124,8 +145,18 @@ class LiveDisplay(Display):
             table.add_column(name, justify="left" if name == "left out" else "right")
         for row in self._closed[-_SHOWN_ROUNDS:]:
             table.add_row(*(row[name] for name in columns))
-        progress = "training: " + "  ".join(self._sites.values()) if self._sites else "waiting for the first round" if not self._closed else ""
-        return Group(table, Text(progress, style="dim"), *(Text(note, style="yellow") for note in self._notes[-3:]))
+        progress = (
+            "training: " + "  ".join(self._sites.values())
+            if self._sites
+            else "waiting for the first round"
+            if not self._closed
+            else ""
+        )
+        return Group(
+            table,
+            Text(progress, style="dim"),
+            *(Text(note, style="yellow") for note in self._notes[-3:]),
+        )
 
 
 def make_display(title: str, rounds: int, *, shown: bool) -> Display:
@@ -135,7 +166,9 @@ def make_display(title: str, rounds: int, *, shown: bool) -> Display:
     from rich.console import Console
 
     console = Console()
-    return LiveDisplay(title, rounds) if console.is_terminal or console.is_jupyter else PlainDisplay()
+    return (
+        LiveDisplay(title, rounds) if console.is_terminal or console.is_jupyter else PlainDisplay()
+    )
 
 
 __all__ = ["Display", "make_display", "summarise"]

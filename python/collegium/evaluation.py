@@ -52,7 +52,12 @@ def evaluate(
     rows = core.evaluate(
         network._core,
         data.core(),
-        {"roi": list(roi), "overlap": float(overlap), "threads": threads, "predictions": str(predictions or "")},
+        {
+            "roi": list(roi),
+            "overlap": float(overlap),
+            "threads": threads,
+            "predictions": str(predictions or ""),
+        },
         progress,
     )
     facts = pd.DataFrame(data.facts)[["subject", "site", "grade"]]

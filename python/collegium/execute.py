@@ -30,7 +30,7 @@ def execute(
     def body() -> None:
         try:
             work(events.put, stop)
-        except BaseException as error:   # handed to the caller's thread below
+        except BaseException as error:  # handed to the caller's thread below
             failure.append(error)
         finally:
             events.put(None)

@@ -133,7 +133,7 @@ class Federation:
             self.config["privacy"] = privacy.settings()
         if plugins:
             self.config["plugins"] = {"paths": [str(Path(p).resolve()) for p in plugins]}
-        core.check_federation(self.config)   # a mistake is refused here, not when sites are waiting
+        core.check_federation(self.config)  # a mistake is refused here, not when sites are waiting
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Federation:
@@ -174,7 +174,10 @@ class Federation:
         Run
         """
         config = self._with_sites(list(sites))
-        target = _free_folder(Path(folder) if folder else Path("runs") / config["federation"]["name"], named=folder is not None)
+        target = _free_folder(
+            Path(folder) if folder else Path("runs") / config["federation"]["name"],
+            named=folder is not None,
+        )
         config["run"] = {"folder": str(target.resolve())}
         data = {name: as_core_dataset(name, value) for name, value in sites.items()}
         initial = self._initial(config)
@@ -182,7 +185,12 @@ class Federation:
         def work(on_event: Any, stop: Any) -> None:
             core.simulate(config, data, initial, threads or 0, on_event, stop)
 
-        execute(work, title=config["federation"]["name"], rounds=config["federation"]["rounds"], progress=progress)
+        execute(
+            work,
+            title=config["federation"]["name"],
+            rounds=config["federation"]["rounds"],
+            progress=progress,
+        )
         return Run(target)
 
     def serve(
@@ -237,7 +245,12 @@ class Federation:
         def work(on_event: Any, stop: Any) -> None:
             core.serve(config, on_event, stop)
 
-        execute(work, title=config["federation"]["name"], rounds=config["federation"]["rounds"], progress=progress)
+        execute(
+            work,
+            title=config["federation"]["name"],
+            rounds=config["federation"]["rounds"],
+            progress=progress,
+        )
         return Run(target)
 
     def _with_sites(self, names: list[str]) -> dict[str, Any]:
@@ -278,7 +291,11 @@ def resume(folder: str | Path, *, progress: bool = True) -> Run:
         )
     server = federation.config["server"]
     return federation.serve(
-        server["address"], keys=server["secret"], site_keys=server["site_keys"], folder=folder, progress=progress
+        server["address"],
+        keys=server["secret"],
+        site_keys=server["site_keys"],
+        folder=folder,
+        progress=progress,
     )
 
 

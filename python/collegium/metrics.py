@@ -43,7 +43,7 @@ def hausdorff95(
     """
     pred, target = _mask(pred, "pred"), _mask(target, "target")
     steps = tuple(float(s) for s in (spacing or (1.0,) * pred.ndim))
-    return core.metrics.hausdorff95(pred, target, ((1.0,) + steps)[-3:], method)
+    return core.metrics.hausdorff95(pred, target, (1.0, *steps)[-3:], method)
 
 
 __all__ = ["dice", "hausdorff95"]

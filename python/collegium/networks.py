@@ -39,7 +39,9 @@ class Network:
         own = self.state_dict()
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         if missing or unknown:
-            raise KeyError(f"state dict of another network: missing {missing[:5]}, unknown {unknown[:5]}")
+            raise KeyError(
+                f"state dict of another network: missing {missing[:5]}, unknown {unknown[:5]}"
+            )
         for name, tensor in own.items():
             if tuple(tensor.shape) != tuple(state[name].shape):
                 raise ValueError(
@@ -62,7 +64,9 @@ class Network:
         self._core.save(str(path))
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{k}={v!r}" for k, v in self.settings.items() if k not in ("name", "trainable"))
+        shown = ", ".join(
+            f"{k}={v!r}" for k, v in self.settings.items() if k not in ("name", "trainable")
+        )
         return f"{self.settings['name']}({shown}): {self.parameter_count():,} parameters"
 
 

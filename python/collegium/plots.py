@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # Okabe and Ito 2008: distinguishable under the common forms of colour blindness.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#808080")
-_GREY = "#808080"   # readable on white and on black alike
+_GREY = "#808080"  # readable on white and on black alike
 
 
 def _style(axes: Axes, title: str) -> None:
@@ -35,7 +35,9 @@ def _lines(axes: Axes, frame, column: str) -> bool:
         if known.empty:
             continue
         drawn = True
-        axes.plot(known["round"], known[column], color=PALETTE[number % len(PALETTE)], label=site, lw=1.5)
+        axes.plot(
+            known["round"], known[column], color=PALETTE[number % len(PALETTE)], label=site, lw=1.5
+        )
     if drawn:
         axes.legend(fontsize=7, frameon=False, labelcolor=_GREY)
     return drawn
@@ -49,7 +51,11 @@ def plot_run(run: Run) -> Figure:
     dice = [name for name in history.columns if name.startswith("dice")]
     if dice:
         history = history.assign(dice=history[dice].mean(axis=1, skipna=True))
-    wanted = [("loss", "training loss"), ("dice", "validation Dice at the site"), ("epsilon", "epsilon spent")]
+    wanted = [
+        ("loss", "training loss"),
+        ("dice", "validation Dice at the site"),
+        ("epsilon", "epsilon spent"),
+    ]
     panels = [
         (column, title)
         for column, title in wanted

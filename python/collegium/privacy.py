@@ -34,7 +34,11 @@ class DPSGD:
 
     def settings(self) -> dict[str, Any]:
         """Keys of the ``[privacy]`` table."""
-        table: dict[str, Any] = {"unit": "patient", "clip": float(self.clip), "delta": float(self.delta)}
+        table: dict[str, Any] = {
+            "unit": "patient",
+            "clip": float(self.clip),
+            "delta": float(self.delta),
+        }
         if self.epsilon is not None:
             table["epsilon"] = float(self.epsilon)
         if self.noise_multiplier is not None:

@@ -159,8 +159,16 @@ class Run:
 
     def _repr_html_(self) -> str:
         left_out = self.left_out
-        note = "" if left_out.empty else f"<p>{len(left_out)} contributions did not count: see <code>run.left_out</code></p>"
-        return f"<b>{self!r}</b>".replace("<Run", "&lt;Run") + self.rounds.tail(5).to_html(index=False) + note
+        note = (
+            ""
+            if left_out.empty
+            else f"<p>{len(left_out)} contributions did not count: see <code>run.left_out</code></p>"
+        )
+        return (
+            f"<b>{self!r}</b>".replace("<Run", "&lt;Run")
+            + self.rounds.tail(5).to_html(index=False)
+            + note
+        )
 
     def summary(self) -> str:
         """The run's facts as JSON, for machines."""

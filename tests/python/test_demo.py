@@ -19,7 +19,9 @@ def scores() -> pd.DataFrame:
     rows = []
     for model, gain in (("federated", 0.1), ("a alone", 0.0)):
         for subject, grade, voxels in (("h", "HGG", (9, 5, 3)), ("l", "LGG", (8, 4, 0))):
-            for region, count, dice in zip(("wt", "tc", "et"), voxels, (0.6, 0.4, 0.2), strict=True):
+            for region, count, dice in zip(
+                ("wt", "tc", "et"), voxels, (0.6, 0.4, 0.2), strict=True
+            ):
                 rows.append({"model": model, "subject": subject, "site": "a", "grade": grade, "region": region, "dice": dice + gain,
                              "hd95": 4.0, "reference_voxels": count, "predicted_voxels": 2})  # fmt: skip
     return pd.DataFrame(rows)
@@ -41,18 +43,27 @@ def test_a_region_that_is_not_there_never_enters_a_mean() -> None:
 
 def test_the_statement_says_when_federation_does_not_pay() -> None:
     table = pd.DataFrame(
-        {"model": ["a alone", "federated", compare.POOLED_SHORT, compare.POOLED_LONG], "WT (n=1)": [0.5, 0.4, 0.6, 0.7], "score": [0.5, 0.4, 0.6, 0.7]}
+        {
+            "model": ["a alone", "federated", compare.POOLED_SHORT, compare.POOLED_LONG],
+            "WT (n=1)": [0.5, 0.4, 0.6, 0.7],
+            "score": [0.5, 0.4, 0.6, 0.7],
+        }
     )
     text = " ".join(statement.statement(table, "about", smoke=False))
     assert "does not beat" in text
     assert "a alone" in text
 
 
-def test_a_folder_gives_sites_by_sub_folder_and_holds_out_some_of_each(brain_folder: Path, tmp_path: Path) -> None:
+def test_a_folder_gives_sites_by_sub_folder_and_holds_out_some_of_each(
+    brain_folder: Path, tmp_path: Path
+) -> None:
     for site in ("site-1", "site-2"):
         shutil.copytree(brain_folder / site, tmp_path / site)
     found = hospitals.from_folder(tmp_path, labels="brats2018", table=None)
-    assert {name: len(subjects) for name, subjects in found.sites.items()} == {"site-1": 2, "site-2": 2}
+    assert {name: len(subjects) for name, subjects in found.sites.items()} == {
+        "site-1": 2,
+        "site-2": 2,
+    }
     assert len(found.test) == 2
     assert not found.synthetic
     assert not set(found.test) & {s for subjects in found.sites.values() for s in subjects}
@@ -61,10 +72,14 @@ def test_a_folder_gives_sites_by_sub_folder_and_holds_out_some_of_each(brain_fol
 def test_a_csv_gives_the_sites_where_the_folders_do_not(brain_folder: Path, tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     rows = []
-    for number, subject in enumerate(sorted([*(brain_folder / "site-1").iterdir(), *(brain_folder / "site-2").iterdir()])):
+    for number, subject in enumerate(
+        sorted([*(brain_folder / "site-1").iterdir(), *(brain_folder / "site-2").iterdir()])
+    ):
         if subject.is_dir():
             shutil.copytree(subject, flat / subject.name)
-            rows.append({"subject": subject.name, "site": "guys" if number % 2 else "kings", "grade": "HGG"})
+            rows.append(
+                {"subject": subject.name, "site": "guys" if number % 2 else "kings", "grade": "HGG"}
+            )
     with (tmp_path / "sites.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, ["subject", "site", "grade"])
         writer.writeheader()
@@ -94,4 +109,7 @@ def test_the_smoke_run_ends_with_report_model_and_statement(tmp_path: Path) -> N
     assert "data:image/png;base64," in page
     from safetensors.torch import load_file
 
-    assert sum(t.numel() for t in load_file(tmp_path / "demo" / "model.safetensors").values()) == 1_176_843
+    assert (
+        sum(t.numel() for t in load_file(tmp_path / "demo" / "model.safetensors").values())
+        == 1_176_843
+    )

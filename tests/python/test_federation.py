@@ -13,7 +13,9 @@ import torch
 def linear(rounds: int = 1, **changes) -> cg.Federation:
     """Linear regression, one full-batch step of plain gradient descent a round."""
     options = {
-        "model": cg.networks.Network({"name": "linear", "in_channels": 5, "out_channels": 1}, seed=4),
+        "model": cg.networks.Network(
+            {"name": "linear", "in_channels": 5, "out_channels": 1}, seed=4
+        ),
         "loss": "mse",
         "optimizer": cg.SGD(lr=0.05),
         "batch_size": 64,
@@ -29,12 +31,16 @@ def weights(run: cg.Run) -> np.ndarray:
     return np.concatenate([t.numpy().ravel() for t in run.model.state_dict().values()])
 
 
-def test_one_full_batch_step_at_each_site_equals_pooled_gradient_descent(regression_sites, tmp_path: Path) -> None:
+def test_one_full_batch_step_at_each_site_equals_pooled_gradient_descent(
+    regression_sites, tmp_path: Path
+) -> None:
     """With weights by size, the mean of full-batch steps is the step on the pooled data (McMahan et al. 2017, FedSGD)."""
     federation = linear(rounds=4)
     run = federation.simulate(regression_sites, folder=tmp_path / "run", progress=False)
 
-    start = cg.networks.Network({"name": "linear", "in_channels": 5, "out_channels": 1}, seed=4).state_dict()
+    start = cg.networks.Network(
+        {"name": "linear", "in_channels": 5, "out_channels": 1}, seed=4
+    ).state_dict()
     parameters = [t.clone().double().requires_grad_() for t in start.values()]
     x = torch.cat([torch.from_numpy(v[0]) for v in regression_sites.values()]).double()
     y = torch.cat([torch.from_numpy(v[1]) for v in regression_sites.values()]).double()
@@ -46,16 +52,24 @@ def test_one_full_batch_step_at_each_site_equals_pooled_gradient_descent(regress
     np.testing.assert_allclose(weights(run), expected, atol=1e-6)
 
 
-def test_one_site_without_privacy_equals_the_same_training_in_one_piece(regression_sites, tmp_path: Path) -> None:
+def test_one_site_without_privacy_equals_the_same_training_in_one_piece(
+    regression_sites, tmp_path: Path
+) -> None:
     data = {"a": regression_sites["a"]}
     pieces = linear(rounds=3).simulate(data, folder=tmp_path / "pieces", progress=False)
     again = linear(rounds=3).simulate(data, folder=tmp_path / "again", progress=False)
     assert weights(pieces).tobytes() == weights(again).tobytes()
 
 
-def test_the_model_does_not_depend_on_how_many_sites_train_at_once(regression_sites, tmp_path: Path) -> None:
-    one = linear(rounds=3).simulate(regression_sites, folder=tmp_path / "1", threads=1, progress=False)
-    three = linear(rounds=3).simulate(regression_sites, folder=tmp_path / "3", threads=3, progress=False)
+def test_the_model_does_not_depend_on_how_many_sites_train_at_once(
+    regression_sites, tmp_path: Path
+) -> None:
+    one = linear(rounds=3).simulate(
+        regression_sites, folder=tmp_path / "1", threads=1, progress=False
+    )
+    three = linear(rounds=3).simulate(
+        regression_sites, folder=tmp_path / "3", threads=3, progress=False
+    )
     assert weights(one).tobytes() == weights(three).tobytes()
 
 
@@ -74,14 +88,20 @@ def test_the_history_has_a_row_for_every_round_and_site(regression_sites, tmp_pa
 def test_a_median_ignores_what_one_site_does(regression_sites, tmp_path: Path) -> None:
     x, y = regression_sites["b"]
     sites = {"a": (x, y), "b": (x, y), "c": (x, 1000.0 * y)}
-    median = linear(rounds=2, aggregator="coordinate_median").simulate(sites, folder=tmp_path / "m", progress=False)
+    median = linear(rounds=2, aggregator="coordinate_median").simulate(
+        sites, folder=tmp_path / "m", progress=False
+    )
     honest = linear(rounds=2).simulate({"a": (x, y)}, folder=tmp_path / "h", progress=False)
     np.testing.assert_allclose(weights(median), weights(honest), atol=1e-6)
 
 
 def test_private_training_spends_and_withholds(regression_sites, tmp_path: Path) -> None:
     federation = linear(
-        rounds=2, local_steps=3, batch_size=4, weighting="equal", privacy=cg.DPSGD(clip=1.0, epsilon=4.0, delta=1e-2)
+        rounds=2,
+        local_steps=3,
+        batch_size=4,
+        weighting="equal",
+        privacy=cg.DPSGD(clip=1.0, epsilon=4.0, delta=1e-2),
     )
     run = federation.simulate(regression_sites, folder=tmp_path / "run", progress=False)
     spent = run.privacy.set_index("site")["epsilon"]
@@ -92,8 +112,12 @@ def test_private_training_spends_and_withholds(regression_sites, tmp_path: Path)
 
 def test_two_private_runs_of_one_seed_differ(regression_sites, tmp_path: Path) -> None:
     def train(name: str) -> np.ndarray:
-        federation = linear(batch_size=4, weighting="equal", privacy=cg.DPSGD(noise_multiplier=1.0, delta=1e-2))
-        return weights(federation.simulate(regression_sites, folder=tmp_path / name, progress=False))
+        federation = linear(
+            batch_size=4, weighting="equal", privacy=cg.DPSGD(noise_multiplier=1.0, delta=1e-2)
+        )
+        return weights(
+            federation.simulate(regression_sites, folder=tmp_path / name, progress=False)
+        )
 
     assert not np.array_equal(train("one"), train("two"))
 
@@ -121,14 +145,18 @@ def test_arrays_are_shared_and_not_copied() -> None:
         ({"privacy": cg.DPSGD(epsilon=1.0, delta=2.0)}, ("delta",)),
     ],
 )
-def test_a_mistake_is_refused_at_once_and_named(regression_sites, tmp_path: Path, changes, names) -> None:
+def test_a_mistake_is_refused_at_once_and_named(
+    regression_sites, tmp_path: Path, changes, names
+) -> None:
     with pytest.raises(cg.CollegiumError) as caught:
         linear(**changes).simulate(regression_sites, folder=tmp_path / "run", progress=False)
     for name in names:
         assert name in str(caught.value)
 
 
-def test_inputs_that_are_not_finite_name_the_site_and_the_place(regression_sites, tmp_path: Path) -> None:
+def test_inputs_that_are_not_finite_name_the_site_and_the_place(
+    regression_sites, tmp_path: Path
+) -> None:
     x, y = regression_sites["b"]
     x = x.copy()
     x[3, 2] = np.nan

@@ -29,10 +29,14 @@ def values(dtype: np.dtype, shape: tuple[int, ...] = SHAPE) -> np.ndarray:
     if dtype.kind == "f":
         return draws.normal(0, 300, shape).astype(dtype)
     info = np.iinfo(dtype)
-    return draws.integers(max(info.min, -(2**40)), min(info.max, 2**40), shape, dtype=dtype.newbyteorder("="))
+    return draws.integers(
+        max(info.min, -(2**40)), min(info.max, 2**40), shape, dtype=dtype.newbyteorder("=")
+    )
 
 
-def save(path: Path, data: np.ndarray, *, image=nib.Nifti1Image, affine=OBLIQUE, order: str = "<") -> Path:
+def save(
+    path: Path, data: np.ndarray, *, image=nib.Nifti1Image, affine=OBLIQUE, order: str = "<"
+) -> Path:
     header = image.header_class(endianness=order)
     header.set_data_dtype(data.dtype.newbyteorder(order))
     nib.save(image(data, affine, header), path)
@@ -61,7 +65,8 @@ def test_every_type_byte_order_and_version(name, order, image, ending, tmp_path:
 
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize(
-    ("slope", "intercept"), [(0.000129854, -0.374935), (-2.5, 100), (0, 7), (np.nan, np.nan), (1, 0)]
+    ("slope", "intercept"),
+    [(0.000129854, -0.374935), (-2.5, 100), (0, 7), (np.nan, np.nan), (1, 0)],
 )
 def test_scaling(slope: float, intercept: float, order: str, tmp_path: Path) -> None:
     path = save(tmp_path / "x.nii", values(np.dtype("i2")), order=order)
@@ -79,7 +84,9 @@ def test_other_numbers_of_axes(shape: tuple[int, ...], tmp_path: Path) -> None:
 @pytest.mark.parametrize("flips", [(1, 1, 1), (-1, 1, 1), (1, -1, 1), (-1, -1, 1), (-1, -1, -1)])
 def test_quaternion_orientation(flips: tuple[int, ...], tmp_path: Path) -> None:
     rotation = nib.eulerangles.euler2mat(0.4, -0.9, 2.6)
-    affine = nib.affines.from_matvec(rotation @ np.diag(flips) @ np.diag([0.9, 1.25, 3.0]), [12, -70, 33])
+    affine = nib.affines.from_matvec(
+        rotation @ np.diag(flips) @ np.diag([0.9, 1.25, 3.0]), [12, -70, 33]
+    )
     image = nib.Nifti1Image(values(np.dtype("i2")), affine)
     image.set_qform(affine, code=1)
     image.set_sform(None, code=0)
@@ -110,7 +117,9 @@ def test_volumes_that_nibabel_ships() -> None:
     if not files:
         pytest.skip("this nibabel comes without its test volumes")
     for path in files:
-        if isinstance(nib.load(path), (nib.Nifti1Image, nib.Nifti2Image)):  # not CIFTI, whose arrays nibabel turns
+        if isinstance(
+            nib.load(path), (nib.Nifti1Image, nib.Nifti2Image)
+        ):  # not CIFTI, whose arrays nibabel turns
             assert_same(path)
 
 
@@ -126,7 +135,9 @@ def test_the_neighbour_is_not_read(tmp_path: Path) -> None:
 def test_damage_that_nibabel_reads_over_is_refused(tmp_path: Path) -> None:
     data = np.random.default_rng(1).integers(0, 2000, (160, 160, 120), dtype=np.int16)
     path = save(tmp_path / "x.nii", data)
-    packed = bytearray(gzip.compress(path.read_bytes(), compresslevel=0))  # stored: a flip stays inflatable
+    packed = bytearray(
+        gzip.compress(path.read_bytes(), compresslevel=0)
+    )  # stored: a flip stays inflatable
     packed[len(packed) // 2] ^= 4
     damaged = tmp_path / "x.nii.gz"
     damaged.write_bytes(packed)

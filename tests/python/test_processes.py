@@ -57,15 +57,28 @@ class Cluster:
 
     def write(self) -> None:
         network = cg.networks.SegResNet(init_filters=8, dropout=0.0, seed=5)
-        core.write_initial({k: v for k, v in self.config.items() if k != "server"}, network._core, str(self.folder / "initial.safetensors"))
+        core.write_initial(
+            {k: v for k, v in self.config.items() if k != "server"},
+            network._core,
+            str(self.folder / "initial.safetensors"),
+        )
         (self.folder / "federation.toml").write_text(core.to_toml(self.config))
 
     def start(self, name: str) -> subprocess.Popen[str]:
         server = name == "server"
-        command = [program("collegium-server" if server else "collegium-site"), "federation.toml" if server else f"{name}.toml"]
+        command = [
+            program("collegium-server" if server else "collegium-site"),
+            "federation.toml" if server else f"{name}.toml",
+        ]
         log = (self.folder / f"{name}.log").open("a")
         self.processes[name] = subprocess.Popen(
-            command, cwd=self.folder, text=True, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env={"PATH": "/usr/bin:/bin"}
+            command,
+            cwd=self.folder,
+            text=True,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            env={"PATH": "/usr/bin:/bin"},
         )
         return self.processes[name]
 
@@ -95,7 +108,9 @@ class Cluster:
             pytest.fail(self.logs())
 
     def logs(self) -> str:
-        return "\n".join(f"--- {p.stem}\n{p.read_text()[-2000:]}" for p in self.folder.glob("*.log"))
+        return "\n".join(
+            f"--- {p.stem}\n{p.read_text()[-2000:]}" for p in self.folder.glob("*.log")
+        )
 
     def run(self) -> Run:
         return Run(self.folder / "run")
@@ -121,19 +136,26 @@ def simulated(cluster: Cluster, data: Path, folder: Path) -> Run:
     config["federation"] = {k: v for k, v in config["federation"].items() if k != "sites"}
     config["network"] = {k: v for k, v in config["network"].items() if k != "initial"}
     federation = cg.Federation.__new__(cg.Federation)
-    federation.config, federation._model = config, cg.networks.SegResNet(init_filters=8, dropout=0.0, seed=5)
+    federation.config, federation._model = (
+        config,
+        cg.networks.SegResNet(init_filters=8, dropout=0.0, seed=5),
+    )
     sites = {name: cg.datasets.FolderDataset(data / place) for place, name in cluster.data.items()}
     return federation.simulate(sites, folder=folder, progress=False)
 
 
-def test_processes_and_one_process_end_with_the_same_bits(cluster: Cluster, brain_folder: Path, tmp_path: Path) -> None:
+def test_processes_and_one_process_end_with_the_same_bits(
+    cluster: Cluster, brain_folder: Path, tmp_path: Path
+) -> None:
     cluster.write()
     cluster.start_all()
     assert cluster.wait_end() == 0, cluster.logs()
     assert bits(cluster.run()) == bits(simulated(cluster, brain_folder, tmp_path / "simulated"))
 
 
-def test_a_killed_coordinator_goes_on_after_the_last_closed_round(cluster: Cluster, brain_folder: Path, tmp_path: Path) -> None:
+def test_a_killed_coordinator_goes_on_after_the_last_closed_round(
+    cluster: Cluster, brain_folder: Path, tmp_path: Path
+) -> None:
     cluster.write()
     cluster.start_all()
     cluster.wait_closed(1)
@@ -143,7 +165,9 @@ def test_a_killed_coordinator_goes_on_after_the_last_closed_round(cluster: Clust
     assert cluster.wait_end() == 0, cluster.logs()
     after = cluster.run().rounds.set_index("number")
     for number, row in before[before["state"] == "closed"].iterrows():
-        assert after.loc[number, "model_hash"] == row["model_hash"], "a closed round must never change"
+        assert after.loc[number, "model_hash"] == row["model_hash"], (
+            "a closed round must never change"
+        )
     assert list(after.index) == [1, 2, 3]
     assert bits(cluster.run()) == bits(simulated(cluster, brain_folder, tmp_path / "simulated"))
 
@@ -158,7 +182,9 @@ def test_a_killed_site_comes_back_under_its_name(cluster: Cluster) -> None:
     assert cluster.run().state == "finished"
 
 
-def test_a_site_that_never_comes_is_named_and_the_quorum_goes_on(tmp_path: Path, brain_folder: Path) -> None:
+def test_a_site_that_never_comes_is_named_and_the_quorum_goes_on(
+    tmp_path: Path, brain_folder: Path
+) -> None:
     cluster = Cluster(tmp_path, brain_folder, min_sites=3, rounds=1, start_wait=2.0)
     cluster.write()
     for name in ("server", "guys", "kings", "maudsley"):
@@ -179,7 +205,7 @@ def test_a_site_with_a_key_that_is_not_registered_is_kept_out(cluster: Cluster) 
     cluster.write()
     (cluster.folder / "keys" / "royal.secret").unlink()
     (cluster.folder / "keys" / "royal.public").unlink()
-    core.new_keys("royal", str(cluster.folder / "keys"))   # new keys that nobody registered
+    core.new_keys("royal", str(cluster.folder / "keys"))  # new keys that nobody registered
     cluster.start_all()
     stranger = cluster.processes["royal"]
     assert stranger.wait(timeout=60) != 0
@@ -189,7 +215,9 @@ def test_a_site_with_a_key_that_is_not_registered_is_kept_out(cluster: Cluster) 
 
 def test_the_programs_start_no_python_and_need_no_environment(cluster: Cluster) -> None:
     for name in ("collegium-server", "collegium-site"):
-        linked = subprocess.run(["ldd", program(name)], capture_output=True, text=True, check=True, env={}).stdout
+        linked = subprocess.run(
+            ["ldd", program(name)], capture_output=True, text=True, check=True, env={}
+        ).stdout
         assert "libpython" not in linked
         assert "not found" not in linked
         assert ("libtorch" in linked) == (name == "collegium-site")
@@ -199,17 +227,27 @@ def test_the_programs_start_no_python_and_need_no_environment(cluster: Cluster) 
     ("old", "new", "expected"),
     [
         ("rounds", "ronds", ("federation.toml", "ronds", "rounds")),
-        ("min_sites = 4", 'min_sites = "four"', ("federation.toml", "min_sites", "integer", "four")),
+        (
+            "min_sites = 4",
+            'min_sites = "four"',
+            ("federation.toml", "min_sites", "integer", "four"),
+        ),
         ("initial.safetensors", "nowhere.safetensors", ("nowhere.safetensors",)),
     ],
 )
-def test_a_wrong_configuration_is_refused_with_its_place(cluster: Cluster, old: str, new: str, expected) -> None:
+def test_a_wrong_configuration_is_refused_with_its_place(
+    cluster: Cluster, old: str, new: str, expected
+) -> None:
     cluster.config["federation"]["min_sites"] = 4
     cluster.write()
     file = cluster.folder / "federation.toml"
     file.write_text(file.read_text().replace(old, new, 1))
     result = subprocess.run(
-        [program("collegium-server"), "federation.toml"], cwd=cluster.folder, capture_output=True, text=True, timeout=30
+        [program("collegium-server"), "federation.toml"],
+        cwd=cluster.folder,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert result.returncode == 2
     for word in expected:
@@ -220,26 +258,41 @@ def test_a_secret_that_others_can_read_is_refused(cluster: Cluster) -> None:
     cluster.write()
     os.chmod(cluster.folder / "keys" / "server.secret", 0o644)
     result = subprocess.run(
-        [program("collegium-server"), "federation.toml"], cwd=cluster.folder, capture_output=True, text=True, timeout=30
+        [program("collegium-server"), "federation.toml"],
+        cwd=cluster.folder,
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert result.returncode == 2
     assert "server.secret" in result.stderr
     assert "600" in result.stderr
 
 
-def test_a_private_site_charges_before_it_sends_and_refuses_past_its_budget(cluster: Cluster) -> None:
+def test_a_private_site_charges_before_it_sends_and_refuses_past_its_budget(
+    cluster: Cluster,
+) -> None:
     cluster.config["federation"].update(rounds=3, min_sites=1)
     cluster.config["training"].update(local_steps=2)
-    cluster.config["privacy"] = {"unit": "patient", "clip": 1.0, "noise_multiplier": 1.0, "delta": 1e-2}
+    cluster.config["privacy"] = {
+        "unit": "patient",
+        "clip": 1.0,
+        "noise_multiplier": 1.0,
+        "delta": 1e-2,
+    }
     cluster.write()
     for name in SITES:
         file = cluster.folder / f"{name}.toml"
         text = file.read_text().replace("[data]", "[data]\nn_public = 3\n", 1)
-        file.write_text(text + '\n[policy]\nprivacy = { unit = "patient", epsilon = 6.0, delta = 1e-2 }\n')
+        file.write_text(
+            text + '\n[policy]\nprivacy = { unit = "patient", epsilon = 6.0, delta = 1e-2 }\n'
+        )
     cluster.start_all()
     cluster.wait_end()
     ledger = sqlite3.connect(cluster.folder / "state" / "guys" / "site.db")
-    charges = ledger.execute("SELECT round, state, epsilon_after FROM charge ORDER BY seq").fetchall()
+    charges = ledger.execute(
+        "SELECT round, state, epsilon_after FROM charge ORDER BY seq"
+    ).fetchall()
     assert charges, cluster.logs()
     assert all(epsilon <= 6.0 for _, _, epsilon in charges)
     refused = cluster.run().left_out
@@ -249,7 +302,7 @@ def test_a_private_site_charges_before_it_sends_and_refuses_past_its_budget(clus
 def test_an_update_with_wrong_values_is_refused_and_the_round_goes_on(cluster: Cluster) -> None:
     """A site whose data give a gradient that is not finite says so, is named, and the others close the round."""
     cluster.config["federation"]["min_sites"] = 3
-    cluster.config["server"]["norm_bound"] = 1e-9   # nobody's update is that small
+    cluster.config["server"]["norm_bound"] = 1e-9  # nobody's update is that small
     cluster.config["federation"]["rounds"] = 1
     cluster.write()
     cluster.start_all()
@@ -266,11 +319,20 @@ def test_status_and_report_read_a_run_from_its_folder(cluster: Cluster) -> None:
     cluster.start_all()
     assert cluster.wait_end() == 0, cluster.logs()
     collegium = [sys.executable, "-m", "collegium.cli"]
-    status = subprocess.run([*collegium, "status", "run"], cwd=cluster.folder, capture_output=True, text=True)
+    status = subprocess.run(
+        [*collegium, "status", "run"], cwd=cluster.folder, capture_output=True, text=True
+    )
     assert status.returncode == 0, status.stderr
     for name in SITES:
         assert name in status.stdout
-    report = subprocess.run([*collegium, "report", "run"], cwd=cluster.folder, capture_output=True, text=True)
+    report = subprocess.run(
+        [*collegium, "report", "run"], cwd=cluster.folder, capture_output=True, text=True
+    )
     assert report.returncode == 0, report.stderr
     assert (cluster.folder / "run" / "report.html").exists()
-    np.testing.assert_equal(subprocess.run([*collegium, "status", "nowhere"], cwd=cluster.folder, capture_output=True).returncode, 2)
+    np.testing.assert_equal(
+        subprocess.run(
+            [*collegium, "status", "nowhere"], cwd=cluster.folder, capture_output=True
+        ).returncode,
+        2,
+    )

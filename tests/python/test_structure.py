@@ -52,7 +52,9 @@ def sources(folder: Path) -> list[Path]:
 
 def includes(file: Path) -> list[tuple[str, str]]:
     """(delimiter, path) of every include."""
-    return re.findall(r'^\s*#\s*include\s+([<"])([^">]+)[">]', file.read_text(encoding="utf-8"), re.M)
+    return re.findall(
+        r'^\s*#\s*include\s+([<"])([^">]+)[">]', file.read_text(encoding="utf-8"), re.M
+    )
 
 
 @pytest.mark.parametrize("area", sorted(ALLOWED))
@@ -61,7 +63,9 @@ def test_an_area_includes_only_what_lies_below_it(area: str) -> None:
         for delimiter, path in includes(file):
             target = path.split("/")[0]
             if delimiter == '"' and target in ALLOWED:
-                assert target == area or target in ALLOWED[area], f"{file.relative_to(ROOT)} includes {path}"
+                assert target == area or target in ALLOWED[area], (
+                    f"{file.relative_to(ROOT)} includes {path}"
+                )
 
 
 @pytest.mark.parametrize("pattern", sorted(OUTSIDE))
@@ -70,14 +74,18 @@ def test_each_outside_library_lives_in_one_place(pattern: str) -> None:
         name = file.relative_to(CORE).as_posix()
         for delimiter, path in includes(file):
             if delimiter == "<" and re.match(pattern, path):
-                assert any(name.startswith(home) for home in OUTSIDE[pattern]), f"{name} includes <{path}>"
+                assert any(name.startswith(home) for home in OUTSIDE[pattern]), (
+                    f"{name} includes <{path}>"
+                )
 
 
 def test_installed_headers_include_only_each_other_and_the_standard_library() -> None:
     for file in sources(CORE / "include"):
         for delimiter, path in includes(file):
             inside = path.startswith("collegium/")
-            assert inside if delimiter == '"' else "/" not in path and not path.endswith(".h"), f"{file.name}: {path}"
+            assert inside if delimiter == '"' else "/" not in path and not path.endswith(".h"), (
+                f"{file.name}: {path}"
+            )
 
 
 def test_plugins_see_only_installed_headers_and_their_own() -> None:
@@ -85,4 +93,6 @@ def test_plugins_see_only_installed_headers_and_their_own() -> None:
         for delimiter, path in includes(file):
             if delimiter == '"':
                 own = (file.parent / path).exists()
-                assert own or path.startswith("collegium/"), f"{file.relative_to(ROOT)} includes {path}"
+                assert own or path.startswith("collegium/"), (
+                    f"{file.relative_to(ROOT)} includes {path}"
+                )

@@ -6,16 +6,19 @@
 
 namespace collegium {
 
-// What a person needs to mend a mistake. `what` is a short sentence; the others are phrases and may be empty.
+// What a person needs to mend a mistake. `what` is a short sentence; the others are phrases and may
+// be empty.
 struct Problem {
   std::string what = {};      // "unknown key 'lerning_rate'"
-  std::string where = {};     // "federation.toml:12:3", "subject Sim18_CBICA_004, file .../flair.nii.gz", "site guys, round 3"
+  std::string where = {};     // "federation.toml:12:3", "subject Sim18_CBICA_004, file
+                              // .../flair.nii.gz", "site guys, round 3"
   std::string expected = {};  // "one of batch_size, lr, moments"
   std::string found = {};     // "lerning_rate"
   std::string remedy = {};    // "did you mean 'lr'?"
 };
 
-// Base of everything Collegium throws. The text is one line a field: where: what / expected / found / remedy.
+// Base of everything Collegium throws. The text is one line a field: where: what / expected / found
+// / remedy.
 class COLLEGIUM_API Error : public std::exception {
  public:
   explicit Error(Problem problem);

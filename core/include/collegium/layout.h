@@ -14,17 +14,20 @@ struct Slot {
   std::vector<std::int64_t> shape;  // row-major
   std::size_t offset = 0;           // in floats, from the start of the vector
   std::size_t size = 0;             // in floats: the product of the shape
-  bool trainable = true;            // false: a buffer, or a frozen parameter; it never moves and never leaves a site
+  bool trainable =
+      true;  // false: a buffer, or a frozen parameter; it never moves and never leaves a site
 };
 
-// A model is one flat float32 vector; the layout says which slice is which tensor. Slots lie back to back.
+// A model is one flat float32 vector; the layout says which slice is which tensor. Slots lie back
+// to back.
 class COLLEGIUM_API Layout {
  public:
   void add(std::string name, std::vector<std::int64_t> shape, bool trainable = true);
   const std::vector<Slot>& slots() const { return slots_; }
-  std::size_t size() const { return size_; }   // floats in the whole vector
+  std::size_t size() const { return size_; }  // floats in the whole vector
 
-  // BLAKE2b-256 over names, shapes, offsets and flags, in hex: two processes agree on a layout by this.
+  // BLAKE2b-256 over names, shapes, offsets and flags, in hex: two processes agree on a layout by
+  // this.
   std::string hash() const;
   bool operator==(const Layout& other) const;
 

@@ -25,6 +25,8 @@ __all__ = ["BrainSites", "FolderDataset", "as_core_dataset", "brain_sites", "wri
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         value = getattr(importlib.import_module(f"collegium.datasets.{_HOME[name]}"), name)
-        globals()[name] = value  # over the submodule of the same name, which the import has just set
+        globals()[name] = (
+            value  # over the submodule of the same name, which the import has just set
+        )
         return value
     raise AttributeError(f"module 'collegium.datasets' has no attribute '{name}'")

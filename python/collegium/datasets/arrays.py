@@ -36,7 +36,9 @@ def as_core_dataset(site: str, value: Any) -> Any:
     elif hasattr(value, "__len__") and hasattr(value, "__getitem__"):
         pairs = [value[i] for i in range(len(value))]
         if not pairs:
-            raise ValueError(f"site {site}: the data set is empty; expected at least one (input, target) pair")
+            raise ValueError(
+                f"site {site}: the data set is empty; expected at least one (input, target) pair"
+            )
         inputs = np.stack([np.asarray(p[0]) for p in pairs])
         targets = np.stack([np.asarray(p[1]) for p in pairs])
     else:
@@ -47,12 +49,16 @@ def as_core_dataset(site: str, value: Any) -> Any:
     inputs = np.ascontiguousarray(_numpy(inputs), dtype=np.float32)
     targets = _targets(_numpy(targets))
     if len(inputs) != len(targets):
-        raise ValueError(f"site {site}: expected as many targets as inputs, found {len(targets)} and {len(inputs)}")
+        raise ValueError(
+            f"site {site}: expected as many targets as inputs, found {len(targets)} and {len(inputs)}"
+        )
     if not len(inputs):
         raise ValueError(f"site {site}: the data set is empty; expected at least one sample")
     if not np.isfinite(inputs).all():
         first = np.argwhere(~np.isfinite(inputs))[0]
-        raise ValueError(f"site {site}: expected finite inputs, found {inputs[tuple(first)]} at {tuple(int(i) for i in first)}")
+        raise ValueError(
+            f"site {site}: expected finite inputs, found {inputs[tuple(first)]} at {tuple(int(i) for i in first)}"
+        )
     return core.ArrayDataset(inputs, targets)
 
 
@@ -66,7 +72,9 @@ def _targets(targets: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(targets)
     if targets.dtype == np.bool_:
         return np.ascontiguousarray(targets, dtype=np.uint8)
-    return np.ascontiguousarray(targets, dtype=np.int64 if targets.dtype.kind in "iu" else np.float32)
+    return np.ascontiguousarray(
+        targets, dtype=np.int64 if targets.dtype.kind in "iu" else np.float32
+    )
 
 
 __all__ = ["as_core_dataset"]

@@ -26,14 +26,23 @@ console = Console(highlight=False)
 
 def bar(what: str) -> Progress:
     """A progress bar; on its own console line, gone from logs."""
-    return Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)
+    return Progress(
+        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
+    )
 
 
 def main(
     quick: Annotated[bool, typer.Option("--quick", help="A two-minute smoke run.")] = False,
-    data: Annotated[Path | None, typer.Option(help="BraTS-like folder or MSD dataset.json instead of synthetic data.")] = None,
-    labels: Annotated[str | None, typer.Option(help="With --data: brats2018, brats2023 or msd.")] = None,
-    table: Annotated[Path | None, typer.Option(help="With --data: CSV with the columns subject, site[, grade].")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="BraTS-like folder or MSD dataset.json instead of synthetic data."),
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="With --data: brats2018, brats2023 or msd.")
+    ] = None,
+    table: Annotated[
+        Path | None, typer.Option(help="With --data: CSV with the columns subject, site[, grade].")
+    ] = None,
     folder: Annotated[Path, typer.Option(help="Where everything is kept.")] = Path("runs/demo"),
     seed: Annotated[int, typer.Option(help="Of the synthetic patients and of training.")] = 2026,
 ) -> None:
@@ -49,8 +58,13 @@ def main(
         model=model, rounds=recipe.rounds, local_steps=recipe.local_steps, training={**recipe.training, "validation": recipe.validation if where.validation else 0},
         evaluate_every=2, seed=seed, name="demo-smoke-run" if recipe.smoke else "demo",
     )  # fmt: skip
-    console.print(f"\n[bold]One coordinator and {len(where.sites)} sites[/bold], a process each, CURVE on every line; logs in {folder}")
-    with Deployment(folder, federation, where) as deployment, make_display("federation", recipe.rounds, shown=True) as display:
+    console.print(
+        f"\n[bold]One coordinator and {len(where.sites)} sites[/bold], a process each, CURVE on every line; logs in {folder}"
+    )
+    with (
+        Deployment(folder, federation, where) as deployment,
+        make_display("federation", recipe.rounds, shown=True) as display,
+    ):
         for event in deployment.events():
             display.show(event)
     run = Run(folder / "run")
@@ -59,29 +73,43 @@ def main(
     with bar("each site alone, and pooled") as progress:
         task = progress.add_task("", total=len(jobs))
         models = compare.train_all(
-            jobs, recipe, model, folder / "compared", seed, workers=2, done=lambda name: progress.advance(task)
+            jobs,
+            recipe,
+            model,
+            folder / "compared",
+            seed,
+            workers=2,
+            done=lambda name: progress.advance(task),
         )
     models = {compare.FEDERATED: run.model, **models}
     with bar("the federation under patient-level privacy") as progress:
         task = progress.add_task("", total=len(recipe.epsilons))
-        secret = private.train(where, recipe, model, folder / "private", seed, done=lambda: progress.advance(task))
+        secret = private.train(
+            where, recipe, model, folder / "private", seed, done=lambda: progress.advance(task)
+        )
     with bar("held-out patients") as progress:
         scores = judge({**models, **secret.models}, where, recipe, folder / "predictions", progress)
 
     report(run, scores, secret, where, recipe, folder)
-    console.print(f"\nreport: {folder / 'report.html'}   model: {folder / 'model.safetensors'}   {(time.monotonic() - started) / 60:.1f} minutes")
+    console.print(
+        f"\nreport: {folder / 'report.html'}   model: {folder / 'model.safetensors'}   {(time.monotonic() - started) / 60:.1f} minutes"
+    )
 
 
 def make_room(folder: Path) -> None:
     """An empty folder; what an earlier demo left there goes, anything else is refused."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / "federation.toml").exists():
-            raise typer.BadParameter(f"{folder} holds something else than an earlier demo; name another folder")
+            raise typer.BadParameter(
+                f"{folder} holds something else than an earlier demo; name another folder"
+            )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
 
 
-def gather(recipe: Recipe, data: Path | None, labels: str | None, table: Path | None, seed: int) -> hospitals.Hospitals:
+def gather(
+    recipe: Recipe, data: Path | None, labels: str | None, table: Path | None, seed: int
+) -> hospitals.Hospitals:
     """The patients: the user's folder, or synthetic ones made now or kept from before."""
     if data is not None:
         return hospitals.from_folder(data, labels=labels, table=table)
@@ -96,7 +124,13 @@ def gather(recipe: Recipe, data: Path | None, labels: str | None, table: Path | 
         return found
 
 
-def judge(models: dict[str, networks.Network], where: hospitals.Hospitals, recipe: Recipe, folder: Path, progress: Progress):
+def judge(
+    models: dict[str, networks.Network],
+    where: hospitals.Hospitals,
+    recipe: Recipe,
+    folder: Path,
+    progress: Progress,
+):
     """Every model on the same held-out patients."""
     import pandas as pd
 
@@ -104,20 +138,33 @@ def judge(models: dict[str, networks.Network], where: hospitals.Hospitals, recip
     task = progress.add_task("", total=len(models))
     for name, network in models.items():
         place = folder / slug(name)
-        frames.append(evaluate(network, held_out, roi=recipe.roi, predictions=place).assign(model=name))
+        frames.append(
+            evaluate(network, held_out, roi=recipe.roi, predictions=place).assign(model=name)
+        )
         progress.advance(task)
     scores = pd.concat(frames, ignore_index=True)
     scores.to_csv(folder.parent / "scores.csv", index=False)
     return scores
 
 
-def report(run: Run, scores, secret: private.PrivateRuns, where: hospitals.Hospitals, recipe: Recipe, folder: Path) -> None:
+def report(
+    run: Run,
+    scores,
+    secret: private.PrivateRuns,
+    where: hospitals.Hospitals,
+    recipe: Recipe,
+    folder: Path,
+) -> None:
     """The statement on the terminal, the page and the model beside the run."""
     public = scores[~scores["model"].isin(secret.models)]
     ranking = compare.score_table(public)
     cost = secret.table(compare.score_table(scores))
     federated = ranking.set_index("model")["score"][compare.FEDERATED]
-    lines = statement.statement(ranking, where.about, smoke=recipe.smoke) + statement.privacy_statement(cost, federated) + secret.warnings
+    lines = (
+        statement.statement(ranking, where.about, smoke=recipe.smoke)
+        + statement.privacy_statement(cost, federated)
+        + secret.warnings
+    )
     best = ranking[ranking["model"].str.endswith(" alone")].iloc[0]["model"]
     facts = {f["subject"]: f for f in where.held_out().facts}
     shown = [facts[s] for s in where.test[:: max(1, len(where.test) // 4)][:4]]

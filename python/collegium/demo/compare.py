@@ -34,14 +34,22 @@ class Training:
 
 def trainings(hospitals: Hospitals, recipe: Recipe) -> list[Training]:
     """Each site alone and pooled training at two lengths; the longest first, so that two cores end together."""
-    alone = [Training(f"{name} alone", hospitals.site(name), recipe.rounds) for name in hospitals.sites]
+    alone = [
+        Training(f"{name} alone", hospitals.site(name), recipe.rounds) for name in hospitals.sites
+    ]
     long = Training(POOLED_LONG, hospitals.everybody(), recipe.rounds * len(hospitals.sites))
     short = Training(POOLED_SHORT, hospitals.everybody(), recipe.rounds)
     return [long, short, *alone]
 
 
 def train_all(
-    jobs: list[Training], recipe: Recipe, model: Network, folder: Path, seed: int, workers: int, done: Callable[[str], None]
+    jobs: list[Training],
+    recipe: Recipe,
+    model: Network,
+    folder: Path,
+    seed: int,
+    workers: int,
+    done: Callable[[str], None],
 ) -> dict[str, Network]:
     """Train every job as a federation of one, from the same initial weights, ``workers`` at a time.
 
@@ -100,7 +108,12 @@ def score_table(scores: pd.DataFrame) -> pd.DataFrame:
             "TC low grade": low[low["region"] == "tc"],
         }
     columns = {name: rows for name, rows in columns.items() if not rows.empty}
-    table = pd.DataFrame({f"{name} (n={rows['subject'].nunique()})": rows.groupby("model")["dice"].mean() for name, rows in columns.items()})
+    table = pd.DataFrame(
+        {
+            f"{name} (n={rows['subject'].nunique()})": rows.groupby("model")["dice"].mean()
+            for name, rows in columns.items()
+        }
+    )
     table["score"] = table.mean(axis=1, skipna=False)
     return table.sort_values("score", ascending=False).rename_axis("model").reset_index()
 
@@ -111,7 +124,10 @@ def empty_table(scores: pd.DataFrame) -> pd.DataFrame:
     if empty.empty:
         return empty[["model"]]
     table = empty.groupby("model").agg(
-        **{"subjects without ET": ("subject", "nunique"), "false ET drawn in": ("predicted_voxels", lambda v: int((v > 0).sum()))}
+        **{
+            "subjects without ET": ("subject", "nunique"),
+            "false ET drawn in": ("predicted_voxels", lambda v: int((v > 0).sum())),
+        }
     )
     return table.reset_index()
 
@@ -126,7 +142,22 @@ def distance_table(scores: pd.DataFrame) -> pd.DataFrame:
 def source_table(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean WT Dice of each model by where the patient was examined, to show who gains."""
     whole = scores[(scores["region"] == "wt") & (scores["reference_voxels"] > 0)]
-    return whole.pivot_table(index="model", columns="site", values="dice").rename_axis(None, axis=1).reset_index()
+    return (
+        whole.pivot_table(index="model", columns="site", values="dice")
+        .rename_axis(None, axis=1)
+        .reset_index()
+    )
 
 
-__all__ = ["FEDERATED", "POOLED_LONG", "POOLED_SHORT", "Training", "distance_table", "empty_table", "score_table", "source_table", "train_all", "trainings"]
+__all__ = [
+    "FEDERATED",
+    "POOLED_LONG",
+    "POOLED_SHORT",
+    "Training",
+    "distance_table",
+    "empty_table",
+    "score_table",
+    "source_table",
+    "train_all",
+    "trainings",
+]

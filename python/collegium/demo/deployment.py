@@ -60,9 +60,17 @@ class Deployment:
         config = {table: dict(values) for table, values in federation.config.items()}
         config["federation"]["sites"] = list(hospitals.sites)
         config["network"]["initial"] = "initial.safetensors"
-        config["server"] = {"address": f"tcp://127.0.0.1:{port}", "secret": "keys/server.secret", "site_keys": "keys/sites"}
+        config["server"] = {
+            "address": f"tcp://127.0.0.1:{port}",
+            "secret": "keys/server.secret",
+            "site_keys": "keys/sites",
+        }
         config["run"] = {"folder": "run"}
-        core.write_initial(federation.config, federation._initial(federation.config), str(folder / "initial.safetensors"))
+        core.write_initial(
+            federation.config,
+            federation._initial(federation.config),
+            str(folder / "initial.safetensors"),
+        )
         (folder / "federation.toml").write_text(core.to_toml(config), encoding="utf-8")
         for name, subjects in hospitals.sites.items():
             site = {
@@ -93,7 +101,7 @@ class Deployment:
     def _start(self, name: str, command: list[str]) -> None:
         log = (self.folder / f"{name}.log").open("w", encoding="utf-8")
         self._logs.append(log)
-        piped = name == "coordinator"   # its lines tell when there is something new to show
+        piped = name == "coordinator"  # its lines tell when there is something new to show
         self._processes[name] = subprocess.Popen(
             command, cwd=self.folder, text=True, stdout=subprocess.PIPE if piped else log,
             stderr=subprocess.STDOUT if piped else log, stdin=subprocess.DEVNULL,
@@ -113,7 +121,9 @@ class Deployment:
         status = coordinator.wait()
         yield from closed_rounds(self.run_folder, after=shown)
         if status != 0:
-            raise CollegiumError(f"the coordinator ended with exit code {status}; its log is {self.folder}/coordinator.log")
+            raise CollegiumError(
+                f"the coordinator ended with exit code {status}; its log is {self.folder}/coordinator.log"
+            )
 
     def stop(self) -> None:
         """Let the sites say goodbye, then end whoever is still there."""
@@ -154,10 +164,14 @@ def closed_rounds(folder: Path, *, after: int) -> list[dict[str, Any]]:
     history = run.history.astype(object).where(lambda f: f.notna(), None)
     metrics = [c for c in history.columns if c.startswith("dice")]
     events = []
-    for row in rounds[(rounds["state"] == "closed") & (rounds["number"] > after)].to_dict("records"):
+    for row in rounds[(rounds["state"] == "closed") & (rounds["number"] > after)].to_dict(
+        "records"
+    ):
         contributions = history[history["round"] == row["number"]].to_dict("records")
         for contribution in contributions:
-            contribution["metrics"] = {m: contribution[m] for m in metrics if contribution[m] is not None}
+            contribution["metrics"] = {
+                m: contribution[m] for m in metrics if contribution[m] is not None
+            }
         events.append({"kind": "round", "round": row["number"], "rounds": total, "private": private, "contributions": contributions,
                        "seconds": row["seconds"], "bytes_in": row["bytes_in"], "bytes_out": row["bytes_out"]})  # fmt: skip
     return events

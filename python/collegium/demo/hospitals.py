@@ -48,7 +48,9 @@ class Hospitals:
 
     def dataset(self, subjects: list[str]) -> FolderDataset:
         """Some of the subjects as a data set."""
-        return FolderDataset(self.root, format=self.format, labels=self.labels, subjects=subjects, table=self.table)
+        return FolderDataset(
+            self.root, format=self.format, labels=self.labels, subjects=subjects, table=self.table
+        )
 
     def site(self, name: str) -> FolderDataset:
         """A site's training subjects."""
@@ -63,7 +65,9 @@ class Hospitals:
         return self.dataset(self.test)
 
 
-def synthetic(folder: Path, recipe: Recipe, seed: int, progress: Callable[[int, int], None]) -> Hospitals:
+def synthetic(
+    folder: Path, recipe: Recipe, seed: int, progress: Callable[[int, int], None]
+) -> Hospitals:
     """Make the synthetic hospitals, or find them where an earlier call left them."""
     from collegium.datasets.brain_sites import write_brain_sites
 
@@ -101,7 +105,9 @@ def synthetic(folder: Path, recipe: Recipe, seed: int, progress: Callable[[int, 
     )
 
 
-def from_folder(root: Path, *, labels: str | None, table: Path | None, share: float = 0.2) -> Hospitals:
+def from_folder(
+    root: Path, *, labels: str | None, table: Path | None, share: float = 0.2
+) -> Hospitals:
     """Sites by sub-folder, by the ``site`` entries of a ``dataset.json``, or by a CSV's ``site`` column.
 
     One subject in five of every site is held out, chosen by a hash of its name, so that the choice depends neither on

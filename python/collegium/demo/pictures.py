@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _GREY = "#808080"
-_REGIONS = ((("1", "2", "4"), PALETTE[5], "whole tumour"), (("1", "4"), PALETTE[4], "tumour core"), (("4",), PALETTE[1], "enhancing"))
+_REGIONS = (
+    (("1", "2", "4"), PALETTE[5], "whole tumour"),
+    (("1", "4"), PALETTE[4], "tumour core"),
+    (("4",), PALETTE[1], "enhancing"),
+)
 
 
 def segmentations(subjects: list[dict], predictions: dict[str, Path], reference: str) -> Figure:
@@ -33,7 +37,9 @@ def segmentations(subjects: list[dict], predictions: dict[str, Path], reference:
     from matplotlib.lines import Line2D
 
     columns = [reference, *predictions]
-    figure = Figure(figsize=(2.6 * (len(columns) + 1), 2.5 * len(subjects) + 0.5), layout="constrained")
+    figure = Figure(
+        figsize=(2.6 * (len(columns) + 1), 2.5 * len(subjects) + 0.5), layout="constrained"
+    )
     figure.patch.set_alpha(0)
     for row, facts in enumerate(subjects):
         image = nifti.read(facts["images"][0]).data
@@ -43,8 +49,16 @@ def segmentations(subjects: list[dict], predictions: dict[str, Path], reference:
         level = int(np.argmax((maps[reference] > 0).sum(axis=(0, 1))))
         window = np.percentile(image[image > 0], (1, 99.5)) if (image > 0).any() else (0, 1)
         for column, title in enumerate(["contrast-enhanced T1", *columns]):
-            axes = figure.add_subplot(len(subjects), len(columns) + 1, row * (len(columns) + 1) + column + 1)
-            axes.imshow(image[:, :, level].T, cmap="gray", vmin=window[0], vmax=window[1], interpolation="bilinear")
+            axes = figure.add_subplot(
+                len(subjects), len(columns) + 1, row * (len(columns) + 1) + column + 1
+            )
+            axes.imshow(
+                image[:, :, level].T,
+                cmap="gray",
+                vmin=window[0],
+                vmax=window[1],
+                interpolation="bilinear",
+            )
             axes.set_xticks([])
             axes.set_yticks([])
             if row == 0:
@@ -58,7 +72,14 @@ def segmentations(subjects: list[dict], predictions: dict[str, Path], reference:
                     if mask.any():
                         axes.contour(mask, levels=[0.5], colors=[colour], linewidths=1.4)
     handles = [Line2D([], [], color=colour, label=name) for _, colour, name in _REGIONS]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False, fontsize=8, labelcolor=_GREY)
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=3,
+        frameon=False,
+        fontsize=8,
+        labelcolor=_GREY,
+    )
     return figure
 
 

@@ -17,7 +17,7 @@ from collegium.run import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-SMALLEST_USEFUL_SITE = 10   # patients: delta has to be far below one over their number
+SMALLEST_USEFUL_SITE = 10  # patients: delta has to be far below one over their number
 
 
 @dataclass
@@ -48,7 +48,14 @@ class PrivateRuns:
         return pd.DataFrame(self.facts).merge(scores, on="model", how="left")
 
 
-def train(hospitals: Hospitals, recipe: Recipe, model: Network, folder: Path, seed: int, done: Callable[[], None]) -> PrivateRuns:
+def train(
+    hospitals: Hospitals,
+    recipe: Recipe,
+    model: Network,
+    folder: Path,
+    seed: int,
+    done: Callable[[], None],
+) -> PrivateRuns:
     """One private federation for each budget, from the same initial weights as the others."""
     runs = PrivateRuns(
         note=(
@@ -71,7 +78,9 @@ def train(hospitals: Hospitals, recipe: Recipe, model: Network, folder: Path, se
             name=slug(name),
         )
         place = folder / f"epsilon-{epsilon:g}"
-        run = federation.simulate({s: hospitals.site(s) for s in hospitals.sites}, folder=place, progress=False)
+        run = federation.simulate(
+            {s: hospitals.site(s) for s in hospitals.sites}, folder=place, progress=False
+        )
         runs.models[name] = Run(place).model
         spent = run.privacy
         runs.facts.append(

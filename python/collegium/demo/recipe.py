@@ -41,14 +41,22 @@ class Recipe:
             "moments": "restart",
             "batch_size": 2,
             "weighting": "equal",
-            "loss": {"name": "dice", "squared_pred": True, "smooth_nr": 0.0, "smooth_dr": 1e-5, "batch": True},
+            "loss": {
+                "name": "dice",
+                "squared_pred": True,
+                "smooth_nr": 0.0,
+                "smooth_dr": 1e-5,
+                "batch": True,
+            },
         }
     )
     private_rounds: int = 5
     private_steps: int = 8
     private_batch: int = 12
     private_trainable: tuple[str, ...] = ("norm", "bias", "head")
-    private_training: dict[str, Any] = field(default_factory=lambda: {"batch_size": 12, "lr": 2e-2, "lr_schedule": "constant"})
+    private_training: dict[str, Any] = field(
+        default_factory=lambda: {"batch_size": 12, "lr": 2e-2, "lr_schedule": "constant"}
+    )
     roi: tuple[int, ...] = ()
     clip: float = 0.5
     epsilons: tuple[float, ...] = (3.0, 8.0)

@@ -19,7 +19,9 @@ def statement(table: pd.DataFrame, about: str, *, smoke: bool) -> list[str]:
     gain = score[FEDERATED] - alone.max()
     lines = [about]
     if smoke:
-        lines.append("This was a smoke run: a few minutes, far too little training to conclude anything from the figures.")
+        lines.append(
+            "This was a smoke run: a few minutes, far too little training to conclude anything from the figures."
+        )
     verdict = (
         f"The federated model beats every single site's own model: {score[FEDERATED]:.3f} against {alone.max():.3f} for the best ({best}) "
         f"and {alone.min():.3f} for the worst ({worst})"

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 def svg(figure: Figure) -> str:
     """The figure as inline SVG."""
     out = io.StringIO()
-    figure.savefig(out, format="svg", transparent=True, metadata={k: None for k in ("Creator", "Date", "Format", "Type")})
+    figure.savefig(
+        out,
+        format="svg",
+        transparent=True,
+        metadata={k: None for k in ("Creator", "Date", "Format", "Type")},
+    )
     text = out.getvalue()
     return text[text.index("<svg") :]
 
@@ -39,7 +44,10 @@ def _table(frame: pd.DataFrame) -> dict[str, Any]:
             return "–"
         return f"{value:.4g}" if isinstance(value, float) else str(value)
 
-    return {"head": [str(c) for c in frame.columns], "rows": [[cell(v) for v in row] for row in frame.itertuples(index=False)]}
+    return {
+        "head": [str(c) for c in frame.columns],
+        "rows": [[cell(v) for v in row] for row in frame.itertuples(index=False)],
+    }
 
 
 def write_report(
@@ -71,11 +79,26 @@ def write_report(
     """
     import jinja2
 
-    template = (resources.files("collegium.report") / "template.html.j2").read_text(encoding="utf-8")
+    template = (resources.files("collegium.report") / "template.html.j2").read_text(
+        encoding="utf-8"
+    )
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     meta = run.meta
     rounds = run.rounds
-    columns = [c for c in ("number", "state", "attempts", "seconds", "bytes_in", "bytes_out", "model_hash", "reason") if c in rounds]
+    columns = [
+        c
+        for c in (
+            "number",
+            "state",
+            "attempts",
+            "seconds",
+            "bytes_in",
+            "bytes_out",
+            "model_hash",
+            "reason",
+        )
+        if c in rounds
+    ]
     page = environment.from_string(template).render(
         name=meta.get("name", "run"),
         meta=meta,
