@@ -144,10 +144,10 @@ def _left_out(run) -> None:
         typer.echo(f"\nnot in every round:\n{left_out.to_string(index=False)}")
 
 
-def main() -> None:
-    """Entry point: known errors are one clear message and exit code 2, Ctrl-C is 130."""
+def guarded(commands: typer.Typer) -> None:
+    """Run a command line: known errors are one clear message and exit code 2, Ctrl-C is 130."""
     try:
-        status = app(
+        status = commands(
             standalone_mode=False
         )  # leaves exceptions to us; an Exit comes back as its code
         sys.exit(status if isinstance(status, int) else 0)
@@ -164,6 +164,11 @@ def main() -> None:
             raise
         typer.echo(f"collegium: {error}", err=True)
         sys.exit(2)
+
+
+def main() -> None:
+    """Entry point of the installed command."""
+    guarded(app)
 
 
 if __name__ == "__main__":

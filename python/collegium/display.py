@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 import sys
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
 
 _SHOWN_ROUNDS = 12
 
@@ -171,4 +175,18 @@ def make_display(title: str, rounds: int, *, shown: bool) -> Display:
     )
 
 
-__all__ = ["Display", "make_display", "summarise"]
+def as_table(frame: pd.DataFrame, title: str) -> Table:
+    """A frame as a table for the terminal: three digits, a dash where a value is missing."""
+    import pandas as pd
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in frame.columns:
+        table.add_column(str(name), justify="left" if frame[name].dtype == object else "right")
+    for row in frame.itertuples(index=False):
+        cells = ("–" if pd.isna(v) else f"{v:.3f}" if isinstance(v, float) else str(v) for v in row)
+        table.add_row(*cells)
+    return table
+
+
+__all__ = ["Display", "as_table", "make_display", "summarise"]

@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from collegium import networks
+from collegium.cli import guarded
 from collegium.demo import compare, hospitals, private, statement
 from collegium.demo.deployment import Deployment
 from collegium.demo.pictures import segmentations
 from collegium.demo.recipe import FULL, QUICK, Recipe, slug
-from collegium.display import make_display
+from collegium.display import as_table, make_display
 from collegium.evaluation import evaluate
 from collegium.federation import Federation
 from collegium.run import Run
@@ -180,18 +181,28 @@ def report(
         "Dice on the held-out subjects": "n: subjects that have the region. The score is the mean of the columns before it.",
         "What patient-level privacy costs": secret.note,
     }
+    picture = segmentations(shown, predictions, "reference")
+    picture.savefig(folder / "segmentations.png", dpi=80, transparent=True)
+    caption = f"Outlines of the reference, the federated model and the best single site ({best})."
     run.report(
-        folder / "report.html", statement=lines, synthetic=where.synthetic, tables=tables, notes=notes,
-        figures={f"Outlines of the reference, the federated model and the best single site ({best}).": segmentations(shown, predictions, "reference")},
-    )  # fmt: skip
+        folder / "report.html",
+        statement=lines,
+        synthetic=where.synthetic,
+        tables=tables,
+        notes=notes,
+        figures={caption: picture},
+    )
     shutil.copyfile(run.model_path, folder / "model.safetensors")
     console.print()
-    console.print(ranking.round(3).to_string(index=False))
-    console.print(cost.round(3).to_string(index=False))
+    console.print(as_table(ranking, "Dice on the held-out subjects"))
+    console.print(as_table(cost, "what patient-level privacy costs"))
     console.print()
     for line in lines:
         console.print(line)
 
 
+app = typer.Typer(pretty_exceptions_enable=False)
+app.command()(main)
+
 if __name__ == "__main__":
-    typer.run(main)
+    guarded(app)
