@@ -14,7 +14,7 @@
 
 #include "runtime/store_journal.h"
 #include "transport/in_process_driver.h"
-#include "transport/temporary_folder.h"
+#include "support/temporary_folder.h"
 #include "transport/zmq_federation.h"
 
 namespace {

@@ -6,7 +6,7 @@
 #include "collegium/error.h"
 #include "federation/bodies.h"
 #include "transport/float_bytes.h"
-#include "transport/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace collegium {
 namespace {

@@ -5,7 +5,7 @@
 #include "model/safetensors.h"
 #include "runtime/simulate.h"
 #include "store/database.h"
-#include "transport/temporary_folder.h"
+#include "support/temporary_folder.h"
 #include "transport/toy_federation.h"
 
 namespace collegium {

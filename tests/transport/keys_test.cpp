@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "collegium/error.h"
-#include "transport/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace collegium {
 namespace {

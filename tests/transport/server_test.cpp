@@ -9,7 +9,7 @@
 #include "collegium/error.h"
 #include "model/safetensors.h"
 #include "transport/coordinator_socket.h"
-#include "transport/temporary_folder.h"
+#include "support/temporary_folder.h"
 #include "transport/zmq_federation.h"
 
 namespace collegium {

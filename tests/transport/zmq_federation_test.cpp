@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "transport/in_process_driver.h"
-#include "transport/temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace collegium {
 namespace {
