@@ -13,8 +13,8 @@
 #include <zmq.hpp>
 
 #include "runtime/store_journal.h"
-#include "transport/in_process_driver.h"
 #include "support/temporary_folder.h"
+#include "transport/in_process_driver.h"
 #include "transport/zmq_federation.h"
 
 namespace {
@@ -65,7 +65,7 @@ struct Book {
                                           .layout = toy::layout_of(setting.size).hash()}));
     journal.emplace(*store, toy::layout_of(setting.size), 2, RunEvents{});
   }
-  TemporaryFolder folder;
+  TemporaryFolder folder{TemporaryFolder::Place::disk};
   std::optional<RunStore> store;
   std::optional<StoreJournal> journal;
 };

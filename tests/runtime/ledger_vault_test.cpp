@@ -5,8 +5,8 @@
 
 #include "collegium/error.h"
 #include "federation/bodies.h"
-#include "transport/float_bytes.h"
 #include "support/temporary_folder.h"
+#include "transport/float_bytes.h"
 
 namespace collegium {
 namespace {

@@ -7,13 +7,17 @@
 
 namespace collegium {
 
-// A folder of its own for one test, gone afterwards. In memory where the system has such a place:
-// tests of what must last sync thousands of times.
+// A folder of its own for one test, gone afterwards.
 class TemporaryFolder {
  public:
-  TemporaryFolder() {
-    for (const std::filesystem::path& place :
-         {std::filesystem::path("/dev/shm"), std::filesystem::temp_directory_path()}) {
+  // Tests of what must last sync thousands of times: in memory where the system has such a place.
+  // A benchmark wants a disk.
+  enum class Place { memory, disk };
+
+  explicit TemporaryFolder(Place place_wanted = Place::memory) {
+    const auto disk = std::filesystem::temp_directory_path();
+    const auto first = place_wanted == Place::memory ? std::filesystem::path("/dev/shm") : disk;
+    for (const std::filesystem::path& place : {first, disk}) {
       std::string pattern = (place / "collegium-XXXXXX").string();
       if (mkdtemp(pattern.data()) == nullptr) continue;
       path_ = pattern;

@@ -8,8 +8,8 @@
 
 #include "collegium/error.h"
 #include "model/safetensors.h"
-#include "transport/coordinator_socket.h"
 #include "support/temporary_folder.h"
+#include "transport/coordinator_socket.h"
 #include "transport/zmq_federation.h"
 
 namespace collegium {

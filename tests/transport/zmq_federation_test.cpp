@@ -6,8 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "transport/in_process_driver.h"
 #include "support/temporary_folder.h"
+#include "transport/in_process_driver.h"
 
 namespace collegium {
 namespace {
