@@ -12,6 +12,7 @@
 #include "collegium/vector_ops.h"
 #include "config/privacy_config.h"
 #include "config/training_config.h"
+#include "imaging/prefetcher.h"
 #include "torch/data/draw_key.h"
 #include "torch/network/flat_model.h"
 #include "torch/network/model.h"
@@ -23,6 +24,8 @@
 
 namespace collegium {
 namespace {
+
+constexpr std::size_t kStepsAhead = 2;  // batches made while the network works on the one before
 
 [[noreturn]] void throw_not_finite(const TrainTask& task, std::int64_t step) {
   throw DataError({.what = "the training loss is not finite",
@@ -80,8 +83,17 @@ class TorchTrainer::Impl {
   Example example(const Round& round, std::size_t index, std::int64_t step, std::uint64_t number,
                   std::vector<std::uint64_t>& dropout_keys) const;
   void step(Optimizer& optimizer, std::span<const float> gradient, double rate);
-  double loss_and_gradient(const Round& round, const std::vector<std::size_t>& samples,
-                           std::int64_t step);
+  // What a step needs of the data: it depends on no parameter, so it is made ahead of the training.
+  struct Prepared {
+    std::vector<Example> examples;
+    std::vector<std::uint64_t> dropout_keys;
+  };
+  Prepared prepare(const Round& round, const std::vector<std::size_t>& samples,
+                   std::int64_t step) const;
+  std::vector<Patient> prepare_patients(const Round& round,
+                                        const std::vector<std::size_t>& subjects,
+                                        std::int64_t step) const;
+  double loss_and_gradient(const Round& round, Prepared prepared, std::int64_t step);
 
   std::shared_ptr<const Loss> given_loss;
   std::shared_ptr<const Dataset> training_set_;
@@ -160,14 +172,32 @@ void TorchTrainer::Impl::step(Optimizer& optimizer, std::span<const float> gradi
   model_->load(values);
 }
 
-double TorchTrainer::Impl::loss_and_gradient(const Round& round,
-                                             const std::vector<std::size_t>& samples,
+TorchTrainer::Impl::Prepared TorchTrainer::Impl::prepare(const Round& round,
+                                                         const std::vector<std::size_t>& samples,
+                                                         std::int64_t step) const {
+  Prepared prepared;
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    prepared.examples.push_back(example(round, samples[i], step, i, prepared.dropout_keys));
+  return prepared;
+}
+
+std::vector<Patient> TorchTrainer::Impl::prepare_patients(const Round& round,
+                                                          const std::vector<std::size_t>& subjects,
+                                                          std::int64_t step) const {
+  std::vector<Patient> patients;
+  for (const auto subject : subjects) {
+    auto& patient = patients.emplace_back();
+    for (const auto sample : samples_[subject])
+      patient.examples.push_back(
+          example(round, sample, step, patient.examples.size(), patient.dropout_keys));
+  }
+  return patients;
+}
+
+double TorchTrainer::Impl::loss_and_gradient(const Round& round, Prepared prepared,
                                              std::int64_t step) {
   const c10::AutoGradMode gradients(true);
-  std::vector<Example> examples;
-  std::vector<std::uint64_t> keys;
-  for (std::size_t i = 0; i < samples.size(); ++i)
-    examples.push_back(example(round, samples[i], step, i, keys));
+  auto& [examples, keys] = prepared;
   if (examples.size() == 1 && prefers_pairs(examples[0])) {
     examples.push_back(examples[0]);
     keys.push_back(keys[0]);
@@ -187,9 +217,17 @@ TrainResult TorchTrainer::Impl::train_plainly(const Round& round) {
   const auto batches = shuffled_batches(round.training, training_set_->size(), round.task.seed,
                                         round.task.round, round.task.site);
   const auto steps = static_cast<std::int64_t>(batches.size());
+  std::int64_t made = 0;
+  Prefetcher<Prepared> ahead(
+      [&]() -> std::optional<Prepared> {
+        if (made == steps) return std::nullopt;
+        const auto& samples = batches[static_cast<std::size_t>(made)];
+        return prepare(round, samples, ++made);
+      },
+      kStepsAhead);
   double sum = 0;
   for (std::int64_t at = 0; at < steps; ++at) {
-    const double loss = loss_and_gradient(round, batches[static_cast<std::size_t>(at)], at + 1);
+    const double loss = loss_and_gradient(round, ahead.next().value(), at + 1);
     sum += loss;
     const auto gradient = model_->flat_gradient().to(at::kCPU);
     step(round.optimizer, {gradient.const_data_ptr<float>(), layout.size()}, round.rate);
@@ -213,17 +251,18 @@ TrainResult TorchTrainer::Impl::train_privately(const Round& round, const Privat
   PrivateGradient gradient(*network, round.loss, layout, *model_, mode,
                            round.training.channels_last);
   ClippedSum sum(layout, plan.clip);
+  std::int64_t made = 0;
+  Prefetcher<std::vector<Patient>> ahead(
+      [&]() -> std::optional<std::vector<Patient>> {
+        if (made == plan.steps) return std::nullopt;
+        const auto subjects = poisson_sample(training_set_->subjects(), plan.rate, *coins);
+        return prepare_patients(round, subjects, ++made);
+      },
+      kStepsAhead);
   constexpr auto kWithheld = std::numeric_limits<double>::quiet_NaN();
   for (std::int64_t at = 0; at < plan.steps; ++at) {
-    std::vector<Patient> patients;
-    for (const auto subject : poisson_sample(training_set_->subjects(), plan.rate, *coins)) {
-      auto& patient = patients.emplace_back();
-      for (const auto sample : samples_[subject])
-        patient.examples.push_back(
-            example(round, sample, at + 1, patient.examples.size(), patient.dropout_keys));
-    }
     sum.reset();
-    gradient.add(patients, sum);
+    gradient.add(ahead.next().value(), sum);
     step(round.optimizer, sum.release(plan.noise_multiplier, plan.divisor, *noise), round.rate);
     if (round.progress && !round.progress(at + 1, plan.steps, kWithheld)) throw_stopped(round.task);
   }
