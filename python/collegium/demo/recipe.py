@@ -30,7 +30,7 @@ class Recipe:
     validation: int = 2
     held_out: int = 16
     size: str = "demo"
-    rounds: int = 24
+    rounds: int = 32
     local_steps: int = 20
     training: dict[str, Any] = field(
         default_factory=lambda: {
