@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+NOTHING_LEARNED = 0.1  # Dice of about what drawing the same thing into everybody gives
+
+
 def statement(table: pd.DataFrame, about: str, *, smoke: bool) -> list[str]:
     """Sentences about a table of ``compare.score_table``; what did not work is said as plainly as what did."""
     score = table.set_index("model")["score"]
@@ -44,6 +47,10 @@ def privacy_statement(table: pd.DataFrame, federated: float) -> list[str]:
             f"With patient-level privacy, epsilon {row['epsilon']:.2f} at delta {row['delta']:g} for every patient of every site, the federation "
             f"reaches {row['score']:.3f}: {federated - row['score']:.3f} less than without privacy."
         )
+        if row["score"] < NOTHING_LEARNED:
+            lines[-1] += (
+                " So few patients teach next to nothing through this much noise: that model is of no use."
+            )
     return lines
 
 

@@ -36,14 +36,15 @@ def write_all(
 ) -> Iterator[dict[str, Any]]:
     """Write the subjects with ``jobs`` processes; yields the facts of each as it is finished.
 
+    A single job is a process too: its linear algebra runs on one thread, like that of many, and a voxel that is rounded
+    the other way by another number of threads would be another file.
+
     Raises
     ------
     RuntimeError
         If a process fails; the message ends with what it said last.
     """
-    if jobs <= 1 or len(exams) < 4:
-        yield from (write(root, exam, recipe) for exam in exams)
-        return
+    jobs = max(1, min(jobs, len(exams)))
     queue: SimpleQueue[dict[str, Any] | RuntimeError | None] = SimpleQueue()
     workers = [_start(root, exams[i::jobs], recipe, queue) for i in range(jobs) if exams[i::jobs]]
     try:
