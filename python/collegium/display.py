@@ -81,6 +81,9 @@ class PlainDisplay(Display):
 
     def show(self, event: dict[str, Any]) -> None:
         if event["kind"] == "round":
+            dice = mean_dice([c["metrics"] for c in event["contributions"]])
+            if dice and event["round"] > 1:  # of the model that the sites were handed
+                print(f"Dice after round {event['round'] - 1}: {dice}", flush=True)
             print("  ".join(f"{k} {v}" for k, v in summarise(event).items() if v), flush=True)
         elif event["kind"] == "log" and event["level"] != "info":
             print(f"{event['level']}: {event['site']} {event['text']}", file=sys.stderr, flush=True)

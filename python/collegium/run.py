@@ -68,7 +68,7 @@ class Run:
     def history(self) -> pd.DataFrame:
         """A row a round and site: weight, steps, loss, seconds, bytes, epsilon, metrics, and who was left out and why."""
         frame = self._frame("SELECT * FROM contribution ORDER BY round, site")
-        metrics = self._frame("SELECT round, site, name, value FROM metric")
+        metrics = self.metrics
         if frame.empty or metrics.empty:
             return frame
         wide = metrics.pivot(index=["round", "site"], columns="name", values="value").reset_index()
@@ -78,6 +78,11 @@ class Run:
     def rounds(self) -> pd.DataFrame:
         """A row a round: state, attempts, seconds, bytes in and out, checkpoint."""
         return self._frame("SELECT * FROM round ORDER BY number")
+
+    @property
+    def metrics(self) -> pd.DataFrame:
+        """A row a round, site and metric, with the number of subjects behind it; round 0 is the initial model."""
+        return self._frame("SELECT * FROM metric ORDER BY round, site, name")
 
     @property
     def events(self) -> pd.DataFrame:

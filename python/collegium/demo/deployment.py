@@ -8,7 +8,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 from collegium._load import core
 from collegium.demo.hospitals import Hospitals
@@ -162,19 +165,30 @@ def closed_rounds(folder: Path, *, after: int) -> list[dict[str, Any]]:
     if rounds.empty:
         return []
     history = run.history.astype(object).where(lambda f: f.notna(), None)
-    metrics = [c for c in history.columns if c.startswith("dice")]
-    events = []
-    for row in rounds[(rounds["state"] == "closed") & (rounds["number"] > after)].to_dict(
-        "records"
-    ):
-        contributions = history[history["round"] == row["number"]].to_dict("records")
-        for contribution in contributions:
-            contribution["metrics"] = {
-                m: contribution[m] for m in metrics if contribution[m] is not None
-            }
-        events.append({"kind": "round", "round": row["number"], "rounds": total, "private": private, "contributions": contributions,
-                       "seconds": row["seconds"], "bytes_in": row["bytes_in"], "bytes_out": row["bytes_out"]})  # fmt: skip
-    return events
+    metrics = run.metrics
+    closed = rounds[(rounds["state"] == "closed") & (rounds["number"] > after)]
+    return [
+        {
+            "kind": "round",
+            "round": row["number"],
+            "rounds": total,
+            "private": private,
+            "seconds": row["seconds"],
+            "bytes_in": row["bytes_in"],
+            "bytes_out": row["bytes_out"],
+            "contributions": [
+                {**one, "metrics": _metrics_of(metrics, row["number"] - 1, one["site"])}
+                for one in history[history["round"] == row["number"]].to_dict("records")
+            ],
+        }
+        for row in closed.to_dict("records")
+    ]
+
+
+def _metrics_of(metrics: pd.DataFrame, number: int, site: str) -> dict[str, float]:
+    """What a site said of the model that a round left behind: it says so with its next result."""
+    rows = metrics[(metrics["round"] == number) & (metrics["site"] == site)]
+    return dict(zip(rows["name"], rows["value"], strict=True))
 
 
 __all__ = ["Deployment", "closed_rounds"]
