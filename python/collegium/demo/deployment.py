@@ -122,7 +122,10 @@ class Deployment:
                 shown = event["round"]
                 yield event
         status = coordinator.wait()
-        yield from closed_rounds(self.run_folder, after=shown)
+        for event in closed_rounds(self.run_folder, after=shown):
+            shown = event["round"]
+            yield event
+        yield from final_metrics(self.run_folder, shown)
         if status != 0:
             raise CollegiumError(
                 f"the coordinator ended with exit code {status}; its log is {self.folder}/coordinator.log"
@@ -185,10 +188,24 @@ def closed_rounds(folder: Path, *, after: int) -> list[dict[str, Any]]:
     ]
 
 
+def final_metrics(folder: Path, number: int) -> list[dict[str, Any]]:
+    """What the sites said of the model of the last round, in the form the live table takes."""
+    if number == 0:
+        return []
+    run = Run(folder)
+    metrics = run.metrics
+    told = ((site, _metrics_of(metrics, number, site)) for site in run.sites["name"])
+    return [
+        {"kind": "metrics", "round": number, "site": site, "metrics": named}
+        for site, named in told
+        if named
+    ]
+
+
 def _metrics_of(metrics: pd.DataFrame, number: int, site: str) -> dict[str, float]:
     """What a site said of the model that a round left behind: it says so with its next result."""
     rows = metrics[(metrics["round"] == number) & (metrics["site"] == site)]
     return dict(zip(rows["name"], rows["value"], strict=True))
 
 
-__all__ = ["Deployment", "closed_rounds"]
+__all__ = ["Deployment", "closed_rounds", "final_metrics"]
