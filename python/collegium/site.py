@@ -54,11 +54,13 @@ class Site:
                 "server_key": str(Path(server_key).resolve()),
                 "state": str(Path(state or f"{name}-state").resolve()),
             },
+            # The core wants to know where the data lie; it is handed the data set itself all the same.
+            "data": {"path": str(getattr(data, "path", Path.cwd()))},
             "policy": policy or {},
             "resources": {"threads": threads},
         }
         if n_public is not None:
-            self.config["data"] = {"n_public": n_public}
+            self.config["data"]["n_public"] = n_public
 
     def join(self, address: str, *, progress: bool = True) -> None:
         """Connect to the coordinator at ``address`` and work until the run has ended.
