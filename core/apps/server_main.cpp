@@ -1,8 +1,8 @@
 // collegium-server FEDERATION.toml: the coordinator, headless. Needs no Python and no torch.
-#include <csignal>
 #include <cstdio>
 #include <string>
 
+#include "apps/program.h"
 #include "base/log.h"
 #include "collegium/error.h"
 #include "collegium/version.h"
@@ -11,9 +11,6 @@
 namespace {
 
 using namespace collegium;
-
-// Exit codes, as `collegium` has them.
-constexpr int kDone = 0, kFailed = 1, kBadInput = 2, kStopped = 130;
 
 constexpr const char* kUsage =
     "usage: collegium-server FEDERATION.toml\n"
@@ -25,24 +22,6 @@ constexpr const char* kUsage =
     "exit codes: 0 finished with every site in every round; 1 the run failed, or a round closed "
     "without somebody;\n"
     "            2 wrong configuration, key or file; 130 stopped\n";
-
-StopHandle& stop_handle() {
-  static StopHandle handle;
-  return handle;
-}
-
-extern "C" void on_signal(int) { stop_handle().request(); }
-
-Level level_of(LogEvent::Level level) {
-  switch (level) {
-    case LogEvent::Level::warning:
-      return Level::warning;
-    case LogEvent::Level::error:
-      return Level::error;
-    default:
-      return Level::info;
-  }
-}
 
 int run(const std::string& file) {
   const LogSink log = log_to_stderr();
@@ -56,8 +35,7 @@ int run(const std::string& file) {
       left_out = left_out || (record.closed && one.state != Contribution::State::accepted);
   };
   log(Level::info, "collegium-server " COLLEGIUM_VERSION);
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  stop_on_signals();
   const DriverResult result = serve(FederationConfig::load(file), events, stop_handle());
   for (const auto& [reason, count] : result.dropped)
     log(Level::warning, "dropped at the door: " + std::to_string(count) + " x " + reason);

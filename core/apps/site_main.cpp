@@ -1,8 +1,8 @@
 // collegium-site SITE.toml: a hospital's side of a federation, headless. Needs no Python.
-#include <csignal>
 #include <cstdio>
 #include <string>
 
+#include "apps/program.h"
 #include "base/log.h"
 #include "collegium/error.h"
 #include "collegium/version.h"
@@ -15,9 +15,6 @@
 namespace {
 
 using namespace collegium;
-
-// Exit codes, as `collegium` has them.
-constexpr int kDone = 0, kFailed = 1, kBadInput = 2, kStopped = 130;
 
 constexpr const char* kUsage =
     "usage: collegium-site SITE.toml\n"
@@ -32,18 +29,6 @@ constexpr const char* kUsage =
     "exit codes: 0 finished; 1 the run failed or the coordinator refused this site;\n"
     "            2 wrong configuration, key, data or file; 130 stopped\n";
 
-StopHandle& stop_handle() {
-  static StopHandle handle;
-  return handle;
-}
-
-extern "C" void on_signal(int) { stop_handle().request(); }
-
-Level level_of(LogEvent::Level level) {
-  if (level == LogEvent::Level::warning) return Level::warning;
-  return level == LogEvent::Level::error ? Level::error : Level::info;
-}
-
 int take_part(const std::string& file) {
   const LogSink log = log_to_stderr();
   const auto config = SiteConfig::load(file);
@@ -54,8 +39,7 @@ int take_part(const std::string& file) {
   };
   log(Level::info, config.name + ": " + std::to_string(data->subjects()) +
                        " subjects; the coordinator is " + config.server);
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  stop_on_signals();
   const auto result = join(
       config,
       [&](const at_site::Prepare& run) {

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "federation/trainer.h"
@@ -13,6 +14,13 @@
 namespace collegium {
 
 inline std::string run_text(const RunId& run) { return to_hex(run); }  // 32 hex digits
+
+// The other way, for ids that we wrote down ourselves; what is not one gives an id of zeros.
+inline RunId run_id_of(std::string_view text) {
+  RunId run{};
+  from_hex(text, run);
+  return run;
+}
 
 // A blob named in a message: {digest, size, inline}. Inline: the message's payload holds the bytes.
 struct BlobNote {

@@ -1,4 +1,5 @@
 #pragma once
+#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
@@ -26,6 +27,9 @@ struct PluginSearch {
 // environment that fails is an error, and so is a named path that does not exist; a file found by
 // scanning a folder that fails is listed with its reason. Returns one listing a file.
 std::vector<PluginListing> load_plugins(Registry& registry, const PluginSearch& search);
+
+// Into the process's registry: the paths of a configuration, the environment's and the package's.
+void load_configured_plugins(const std::vector<std::filesystem::path>& paths);
 
 // The folders of `package` that exist.
 std::vector<std::string> package_plugin_folders();

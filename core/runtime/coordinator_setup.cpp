@@ -21,13 +21,6 @@ RunId new_run_id() {
   return id;
 }
 
-RunId run_id_of(const std::string& hex) {
-  RunId id{};
-  for (std::size_t i = 0; i < id.size() && 2 * i + 1 < hex.size(); ++i)
-    id[i] = static_cast<std::uint8_t>(std::stoi(hex.substr(2 * i, 2), nullptr, 16));
-  return id;
-}
-
 RunInfo info_of(const FederationConfig& config, const Layout& layout, bool simulation,
                 const RunId& id) {
   return {.run = run_text(id),
@@ -44,9 +37,7 @@ SharedBlob blob_of(std::vector<float> values) {
 }  // namespace
 
 void check_plugins(const FederationConfig& config) {
-  PluginSearch search;
-  for (const auto& path : config.plugin_paths) search.paths.push_back(path.string());
-  load_plugins(registry(), search);
+  load_configured_plugins(config.plugin_paths);
   registry().make_aggregator(config.aggregator.name, config.aggregator.settings);
   if (!config.mechanism.name.empty())
     registry().make_mechanism(config.mechanism.name, config.mechanism.settings);

@@ -43,9 +43,7 @@ LogEvent named(LogEvent event, const std::string& site) {
 
 DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer,
                   const RunEvents& events, const StopHandle& stop) {
-  PluginSearch search;
-  for (const auto& path : config.plugin_paths) search.paths.push_back(path.string());
-  load_plugins(registry(), search);
+  load_configured_plugins(config.plugin_paths);
 
   LedgerVault vault(config.state, config.data.id.empty() ? config.name : config.data.id,
                     config.policy.privacy, config.data.n_public.value_or(0));

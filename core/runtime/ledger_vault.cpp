@@ -1,7 +1,6 @@
 #include "runtime/ledger_vault.h"
 
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include "base/hash.h"
@@ -20,13 +19,6 @@ ChargeKey key_of(const std::string& run, std::uint64_t round, const char* purpos
           .round = round,
           .purpose = purpose,
           .attempt = static_cast<std::int64_t>(attempt)};
-}
-
-RunId run_id_of(const std::string& hex) {
-  RunId id{};
-  for (std::size_t i = 0; i < id.size() && 2 * i + 1 < hex.size(); ++i)
-    std::from_chars(hex.data() + 2 * i, hex.data() + 2 * i + 2, id[i], 16);
-  return id;
 }
 
 }  // namespace

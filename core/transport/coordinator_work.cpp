@@ -7,21 +7,6 @@ namespace collegium {
 
 using namespace at_coordinator;
 
-namespace {
-
-// What the job threw, as text; empty when it went well.
-template <class Job>
-std::string failure_of(Job&& job) {
-  try {
-    job();
-    return {};
-  } catch (const std::exception& error) {
-    return *error.what() ? error.what() : "an error without a text";
-  }
-}
-
-}  // namespace
-
 CoordinatorJobs::CoordinatorJobs(CoordinatorWork& work, Workers& workers, Post post)
     : work_(work), strand_(workers), post_(std::move(post)) {}
 

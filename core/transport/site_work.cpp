@@ -13,16 +13,6 @@ namespace {
 
 constexpr auto kProgressEvery = std::chrono::milliseconds(500);
 
-template <class Job>
-std::string failure_of(Job&& job) {
-  try {
-    job();
-    return {};
-  } catch (const std::exception& error) {
-    return *error.what() ? error.what() : "an error without a text";
-  }
-}
-
 }  // namespace
 
 SiteJobs::SiteJobs(SiteWork& work, Workers& workers, Post post)

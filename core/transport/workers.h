@@ -2,9 +2,11 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -50,5 +52,16 @@ class Strand {
   static void run(const std::shared_ptr<State>& state);
   std::shared_ptr<State> state_;
 };
+
+// What the job threw, as text; empty when it went well.
+template <class Job>
+std::string failure_of(Job&& job) {
+  try {
+    job();
+    return {};
+  } catch (const std::exception& error) {
+    return *error.what() ? error.what() : "an error without a text";
+  }
+}
 
 }  // namespace collegium
