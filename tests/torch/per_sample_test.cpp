@@ -103,9 +103,9 @@ struct SegmentationCase {
 
   std::vector<float> sum(const std::vector<Patient>& patients, collegium::PerSample mode,
                          double clip) {
-    ClippedSum clipped(layout, clip);
+    PrivateSum clipped(layout, PatientClipping(layout, ClippingMode::flat, clip));
     PrivateGradient(network, *loss, layout, model, mode).add(patients, clipped);
-    return {clipped.sum().begin(), clipped.sum().end()};
+    return {clipped.unprotected().begin(), clipped.unprotected().end()};
   }
 };
 

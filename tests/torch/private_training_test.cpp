@@ -1,14 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <numeric>
 
 #include "collegium/error.h"
 #include "collegium/vector_ops.h"
 #include "privacy/accountant.h"
 #include "tables.h"
 #include "torch/network/model.h"
-#include "torch/training/clipped_sum.h"
 
 namespace collegium {
 namespace {
@@ -44,63 +42,6 @@ PrivateRun run(const std::shared_ptr<const Dataset>& data, const TrainTask& task
 }
 
 double norm(std::span<const float> x) { return l2_norm(x); }
-
-Layout flat(std::int64_t size) {
-  Layout layout;
-  layout.add("w", {size});
-  return layout;
-}
-
-TEST(ClippedSum, NeverLetsOnePatientCountForMoreThanTheBound) {
-  std::vector<float> gradient(1000);
-  for (std::size_t i = 0; i < gradient.size(); ++i)
-    gradient[i] = static_cast<float>(std::sin(0.3 * static_cast<double>(i)));
-  for (const double scale : {1e-3, 1.0, 1e6, 1e18}) {
-    auto scaled = gradient;
-    for (auto& g : scaled) g *= static_cast<float>(scale);
-    ClippedSum sum(flat(1000), 0.5);
-    sum.add(scaled);
-    EXPECT_LE(norm(sum.sum()), 0.5);
-    EXPECT_NEAR(norm(sum.sum()), std::min(0.5 * (1 - 0x1p-10), norm(scaled)), 1e-6);
-  }
-}
-
-TEST(ClippedSum, CountsAGradientThatIsNotFiniteAsNothing) {
-  ClippedSum sum(flat(3), 1);
-  sum.add(std::vector<float>{1, std::numeric_limits<float>::quiet_NaN(), 1});
-  sum.add(std::vector<float>{1, std::numeric_limits<float>::infinity(), 1});
-  EXPECT_EQ(norm(sum.sum()), 0);
-  EXPECT_EQ(sum.left_out(), 2);
-}
-
-// The noise of one release over 200000 coordinates: mean 0 with deviation 4.5e-3 sigma / 2,
-// variance sigma^2 with relative deviation 3.2e-3. Bounds of 5 deviations fail by chance with
-// probability below 2e-6; the key is fixed.
-TEST(ClippedSum, ReleasesWithGaussianNoiseOfTheStatedScaleInTrainableSlotsOnly) {
-  Layout layout;
-  layout.add("a", {100000});
-  layout.add("frozen", {500}, false);
-  layout.add("b", {100000});
-  ClippedSum sum(layout, 2.0);
-  const auto noise = kTestNoise.stream(NoisePurpose::gradient_noise, 3);
-  const auto released = sum.release(1.5, 4.0, *noise);
-  const double sigma = 1.5 * 2.0 / 4.0;
-  double total = 0, squares = 0;
-  for (std::size_t i = 0; i < layout.size(); ++i) {
-    if (i >= 100000 && i < 100500) {
-      EXPECT_EQ(released[i], 0.0f);
-      continue;
-    }
-    total += released[i];
-    squares += static_cast<double>(released[i]) * released[i];
-  }
-  EXPECT_NEAR(total / 200000, 0, 5 * sigma / std::sqrt(200000));
-  EXPECT_NEAR(squares / 200000, sigma * sigma, 0.0165 * sigma * sigma);
-  double shared = 0;  // two slots do not get the same noise
-  for (std::size_t i = 0; i < 100000; ++i)
-    shared += static_cast<double>(released[i]) * released[100500 + i];
-  EXPECT_LT(std::abs(shared) / 100000, 5 * sigma * sigma / std::sqrt(100000));
-}
 
 // With (almost) no noise and everybody drawn, one step is minus the rate times the clipped sum over
 // the public count.

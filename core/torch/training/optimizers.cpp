@@ -6,18 +6,6 @@
 
 namespace collegium {
 
-std::vector<Range> trainable_ranges(const Layout& layout) {
-  std::vector<Range> ranges;
-  for (const auto& slot : layout.slots()) {
-    if (!slot.trainable || slot.size == 0) continue;
-    if (!ranges.empty() && ranges.back().offset + ranges.back().size == slot.offset)
-      ranges.back().size += slot.size;
-    else
-      ranges.push_back({slot.offset, slot.size});
-  }
-  return ranges;
-}
-
 Optimizer::~Optimizer() = default;
 
 Sgd::Sgd(const TrainingConfig& config, const Layout& layout)

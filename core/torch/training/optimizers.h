@@ -5,18 +5,11 @@
 #include <span>
 #include <vector>
 
+#include "base/ranges.h"
 #include "collegium/layout.h"
 #include "config/training_config.h"
 
 namespace collegium {
-
-// A contiguous stretch of the flat vector.
-struct Range {
-  std::size_t offset = 0, size = 0;
-};
-
-// The trainable slots, neighbours joined.
-std::vector<Range> trainable_ranges(const Layout& layout);
 
 // One step over the flat vectors, in torch's arithmetic; frozen ranges are not touched. `step`
 // loops are plain and sequential, so equal inputs give equal bits.

@@ -24,7 +24,7 @@ std::int64_t PrivateGradient::rows_at_once(const Example& example) const {
   return example.input_shape.size() == 4 ? 2 : 32;  // two volumes already reach the fast kernels
 }
 
-void PrivateGradient::add(std::span<const Patient> patients, ClippedSum& sum) {
+void PrivateGradient::add(std::span<const Patient> patients, PrivateSum& sum) {
   std::vector<Row> rows;
   for (std::size_t p = 0; p < patients.size(); ++p)
     for (std::size_t e = 0; e < patients[p].examples.size(); ++e) rows.push_back({p, e});
@@ -36,7 +36,7 @@ void PrivateGradient::add(std::span<const Patient> patients, ClippedSum& sum) {
 }
 
 void PrivateGradient::add_rows(std::span<const Patient> patients, std::span<const Row> rows,
-                               ClippedSum& sum) {
+                               PrivateSum& sum) {
   const c10::AutoGradMode gradients(true);
   std::vector<Example> examples;
   std::vector<std::uint64_t> keys;
@@ -71,7 +71,7 @@ void PrivateGradient::add_rows(std::span<const Patient> patients, std::span<cons
 }
 
 void PrivateGradient::gather(const Patient& patient, std::span<const float> gradient,
-                             ClippedSum& sum) {
+                             PrivateSum& sum) {
   if (patient.examples.size() == 1) return sum.add(gradient);
   if (gathered_ == 0) std::fill(mean_.begin(), mean_.end(), 0.0f);
   add_scaled(std::span(mean_), 1 / static_cast<double>(patient.examples.size()), gradient);

@@ -3,9 +3,9 @@
 #include <span>
 #include <vector>
 
+#include "privacy/private_sum.h"
 #include "torch/network/flat_model.h"
 #include "torch/training/batch.h"
-#include "torch/training/clipped_sum.h"
 #include "torch/training/losses.h"
 
 namespace collegium {
@@ -32,14 +32,14 @@ class PrivateGradient {
 
   // Adds each patient's clipped gradient to `sum`. The loss is taken one sample at a time, whatever
   // its reduction.
-  void add(std::span<const Patient> patients, ClippedSum& sum);
+  void add(std::span<const Patient> patients, PrivateSum& sum);
 
  private:
   struct Row {
     std::size_t patient = 0, example = 0;
   };
-  void add_rows(std::span<const Patient> patients, std::span<const Row> rows, ClippedSum& sum);
-  void gather(const Patient& patient, std::span<const float> gradient, ClippedSum& sum);
+  void add_rows(std::span<const Patient> patients, std::span<const Row> rows, PrivateSum& sum);
+  void gather(const Patient& patient, std::span<const float> gradient, PrivateSum& sum);
   std::int64_t rows_at_once(const Example& example) const;
 
   const Network& network_;

@@ -36,11 +36,4 @@ std::vector<std::vector<std::size_t>> shuffled_batches(const TrainingConfig& tra
   }
 }
 
-std::vector<std::size_t> poisson_sample(std::size_t subjects, double rate, SecureRandom& random) {
-  std::vector<std::size_t> taken;
-  for (std::size_t subject = 0; subject < subjects; ++subject)
-    if (random.uniform() <= rate) taken.push_back(subject);
-  return taken;
-}
-
 }  // namespace collegium

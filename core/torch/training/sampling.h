@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "collegium/random.h"
 #include "config/training_config.h"
 
 namespace collegium {
@@ -16,9 +15,5 @@ std::vector<std::vector<std::size_t>> shuffled_batches(const TrainingConfig& tra
                                                        std::size_t samples, std::uint64_t seed,
                                                        std::uint64_t round,
                                                        const std::string& site);
-
-// Every subject independently with probability `rate`: the sampling that privacy amplification is
-// proved for. Batches differ in size and may be empty. The coins are as secret as the noise.
-std::vector<std::size_t> poisson_sample(std::size_t subjects, double rate, SecureRandom& random);
 
 }  // namespace collegium
