@@ -14,9 +14,13 @@ namespace collegium {
 // outside [0, 1], a negative count or noise, NaN anywhere.
 double epsilon(std::span<const PrivacyEvent> events, double delta);
 
-// Renyi divergence of one event (all its `count` releases) at each order > 1; orders add up across
-// events, also when the next event was chosen after seeing the last, so a ledger may filter on the
-// sums (Feldman and Zrnic 2021).
+// The same from the sums of Renyi divergences alone, which stay valid when each event was chosen
+// after seeing the releases of the ones before it: a filter (Feldman and Zrnic 2021), for
+// composition across runs. What approximate events leave out is taken from delta first.
+double renyi_epsilon(std::span<const PrivacyEvent> events, double delta);
+
+// Renyi divergence of one event (all its `count` releases) at each order > 1; per order it adds up
+// across events. Of an approximate event: but for what delta_set_aside (event_rules.h) counts.
 std::vector<double> rdp(const PrivacyEvent& event, std::span<const double> orders);
 const std::vector<double>& default_orders();
 

@@ -6,18 +6,27 @@
 #include <utility>
 
 #include "collegium/error.h"
+#include "privacy/event_rules.h"
 
 namespace collegium {
 namespace {
 
 using Kind = PrivacyEvent::Kind;
+using Neighbours = PrivacyEvent::Neighbours;
 
-constexpr std::array<std::pair<Kind, std::string_view>, 5> kNames{
+constexpr std::array<std::pair<Kind, std::string_view>, 10> kNames{
     {{Kind::none, "none"},
      {Kind::gaussian, "gaussian"},
      {Kind::sampled_gaussian, "sampled_gaussian"},
+     {Kind::fixed_size_gaussian, "fixed_size_gaussian"},
+     {Kind::laplace, "laplace"},
+     {Kind::discrete_gaussian, "discrete_gaussian"},
+     {Kind::discrete_laplace, "discrete_laplace"},
      {Kind::pure, "pure"},
+     {Kind::approximate, "approximate"},
      {Kind::unbounded, "unbounded"}}};
+
+constexpr std::string_view kReplaceOne = "replace_one";  // unless stated: add_or_remove
 
 void require(bool holds, const char* expected, const std::string& found) {
   if (holds) return;
@@ -28,22 +37,23 @@ void require(bool holds, const char* expected, const std::string& found) {
                             .remedy = "correct the mechanism that states this event"});
 }
 
-bool has_noise(Kind kind) { return kind == Kind::gaussian || kind == Kind::sampled_gaussian; }
+bool has_epsilon(Kind kind) { return kind == Kind::pure || kind == Kind::approximate; }
+bool is_counted(Kind kind) { return kind != Kind::none && kind != Kind::unbounded; }
 
+// Beyond what an accountant accepts: a charge must cost something that can be stated.
 void check(const PrivacyEvent& event) {
+  check_event(event);
   if (has_noise(event.kind)) {
     require(std::isfinite(event.noise_multiplier) && event.noise_multiplier > 0,
             "a finite noise multiplier above 0", std::to_string(event.noise_multiplier));
+    require(event.sampling_rate > 0, "a sampling rate above 0 and at most 1",
+            std::to_string(event.sampling_rate));
   }
-  if (event.kind == Kind::sampled_gaussian) {
-    require(event.sampling_rate > 0 && event.sampling_rate <= 1,
-            "a sampling rate above 0 and at most 1", std::to_string(event.sampling_rate));
-  }
-  if (event.kind == Kind::pure) {
-    require(std::isfinite(event.epsilon) && event.epsilon >= 0, "a finite epsilon of at least 0",
+  if (has_epsilon(event.kind)) {
+    require(std::isfinite(event.epsilon), "a finite epsilon of at least 0",
             std::to_string(event.epsilon));
   }
-  if (has_noise(event.kind) || event.kind == Kind::pure) {
+  if (is_counted(event.kind)) {
     require(event.count >= 1, "a count of at least 1", std::to_string(event.count));
   }
 }
@@ -57,9 +67,18 @@ std::string event_to_json(const PrivacyEvent& event) {
     if (kind == event.kind) json["kind"] = name;
   }
   if (has_noise(event.kind)) json["noise_multiplier"] = event.noise_multiplier;
-  if (event.kind == Kind::sampled_gaussian) json["sampling_rate"] = event.sampling_rate;
-  if (event.kind == Kind::pure) json["epsilon"] = event.epsilon;
-  if (has_noise(event.kind) || event.kind == Kind::pure) json["count"] = event.count;
+  if (is_sampled(event.kind)) json["sampling_rate"] = event.sampling_rate;
+  if (event.max_batch > 0) {
+    json["max_batch"] = event.max_batch;
+    json["n_public"] = event.n_public;
+  }
+  if (is_discrete(event.kind)) json["sensitivity"] = event.sensitivity;
+  if (has_epsilon(event.kind)) json["epsilon"] = event.epsilon;
+  if (event.kind == Kind::approximate) json["delta"] = event.delta;
+  if (is_counted(event.kind)) {
+    json["count"] = event.count;
+    if (event.neighbours == Neighbours::replace_one) json["neighbours"] = kReplaceOne;
+  }
   if (event.kind == Kind::unbounded) json["reason"] = event.reason;
   return json.dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
 }
@@ -79,13 +98,22 @@ std::optional<PrivacyEvent> event_from_json(std::string_view text) {
     value = json[key].get<double>();
     return true;
   };
+  const auto integer = [&](const char* key, std::int64_t& value) {
+    if (!json.contains(key) || !json[key].is_number_integer()) return false;
+    value = json[key].get<std::int64_t>();
+    return true;
+  };
   if (has_noise(event.kind)) known = known && number("noise_multiplier", event.noise_multiplier);
-  if (event.kind == Kind::sampled_gaussian)
-    known = known && number("sampling_rate", event.sampling_rate);
-  if (event.kind == Kind::pure) known = known && number("epsilon", event.epsilon);
-  if (has_noise(event.kind) || event.kind == Kind::pure) {
-    known = known && json.contains("count") && json["count"].is_number_integer();
-    if (known) event.count = json["count"].get<std::int64_t>();
+  if (is_sampled(event.kind)) known = known && number("sampling_rate", event.sampling_rate);
+  if (json.contains("max_batch"))
+    known = known && integer("max_batch", event.max_batch) && integer("n_public", event.n_public);
+  if (is_discrete(event.kind)) known = known && integer("sensitivity", event.sensitivity);
+  if (has_epsilon(event.kind)) known = known && number("epsilon", event.epsilon);
+  if (event.kind == Kind::approximate) known = known && number("delta", event.delta);
+  if (is_counted(event.kind)) known = known && integer("count", event.count);
+  if (json.contains("neighbours")) {
+    known = known && json["neighbours"] == kReplaceOne;
+    event.neighbours = Neighbours::replace_one;
   }
   if (event.kind == Kind::unbounded) {
     known = known && json.contains("reason") && json["reason"].is_string();

@@ -11,10 +11,9 @@ namespace collegium {
 void add_event(std::vector<PrivacyEvent>& events, const PrivacyEvent& event) {
   if (event.kind == PrivacyEvent::Kind::none) return;
   for (PrivacyEvent& known : events) {
-    if (known.kind != event.kind || known.noise_multiplier != event.noise_multiplier ||
-        known.sampling_rate != event.sampling_rate || known.epsilon != event.epsilon) {
-      continue;
-    }
+    PrivacyEvent same = known;
+    same.count = event.count;
+    if (same != event) continue;
     if (event.count > std::numeric_limits<std::int64_t>::max() - known.count) continue;
     known.count += event.count;
     return;
@@ -34,13 +33,7 @@ double composed_epsilon(const EpsilonOf& epsilon_of, const std::vector<PrivacyEv
 }
 
 double renyi_filter(std::span<const PrivacyEvent> events, double delta) {
-  const std::vector<double>& orders = default_orders();
-  std::vector<double> total(orders.size(), 0.0);
-  for (const PrivacyEvent& event : events) {
-    const std::vector<double> one = rdp(event, orders);
-    for (std::size_t i = 0; i < total.size(); ++i) total[i] += one[i];
-  }
-  return epsilon_from_rdp(orders, total, delta);
+  return renyi_epsilon(events, delta);
 }
 
 }  // namespace collegium

@@ -13,7 +13,7 @@
 namespace collegium {
 
 // Bumped whenever the layout or the virtual order of anything in an installed header changes.
-inline constexpr std::uint32_t kPluginInterface = 1;
+inline constexpr std::uint32_t kPluginInterface = 2;
 inline constexpr std::uint32_t kPluginMagic = 0x4d4c4f43;  // "COLM"
 
 using AggregatorFactory = std::function<std::unique_ptr<Aggregator>(const Settings&)>;
