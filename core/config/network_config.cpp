@@ -15,7 +15,8 @@ NetworkConfig NetworkConfig::read(const Settings& table) {
                  "a multiple of 8: its channels are normalised in 8 groups",
                  std::to_string(config.init_filters), "take 8, 16 or 32");
   }
-  config.in_channels = table.integer_in("in_channels", config.in_channels, 1, 1024);
+  // Features, for the networks that take vectors.
+  config.in_channels = table.integer_in("in_channels", config.in_channels, 1, 1 << 20);
   config.out_channels = table.integer_in("out_channels", config.out_channels, 1, 1024);
   config.dropout = table.number_in("dropout", config.dropout, 0.0, 0.95);
   config.initial = table.text("initial", "");

@@ -7,12 +7,14 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "support/places.h"
+
 namespace collegium::testing {
 
 // Values computed by MONAI 1.6.1, panoptica and scipy; the file says how.
 inline const nlohmann::json& medical_reference() {
-  static const nlohmann::json values = nlohmann::json::parse(
-      std::ifstream(std::string(COLLEGIUM_TEST_DATA) + "/medical_reference.json"));
+  static const nlohmann::json values =
+      nlohmann::json::parse(std::ifstream(test_data("medical_reference.json")));
   return values;
 }
 

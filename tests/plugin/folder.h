@@ -7,6 +7,8 @@
 #include <iterator>
 #include <string>
 
+#include "support/places.h"
+
 namespace collegium {
 
 // A folder of the test's own, gone with the object.
@@ -39,9 +41,7 @@ class Folder {
 inline std::string fixture(const std::string& name) {
   return std::string(COLLEGIUM_FIXTURES) + "/" + name + ".so";
 }
-inline std::string plugin(const std::string& name) {
-  return std::string(COLLEGIUM_PLUGIN_FOLDER) + "/" + name + ".so";
-}
+inline std::string plugin(const std::string& name) { return plugin_folder() + "/" + name + ".so"; }
 
 inline std::string bytes_of(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

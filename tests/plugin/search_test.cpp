@@ -6,6 +6,7 @@
 #include "collegium/error.h"
 #include "plugin/folder.h"
 #include "plugin/loader.h"
+#include "support/places.h"
 
 namespace collegium {
 namespace {
@@ -81,7 +82,7 @@ TEST_F(Search, HoldsFilesToTheirPins) {
 
 TEST_F(Search, FindsThePackagesOwnFolderBesideTheCoreLibrary) {
   EXPECT_THAT(package_plugin_folders(),
-              Contains(std::filesystem::canonical(COLLEGIUM_PLUGIN_FOLDER).string()));
+              Contains(std::filesystem::canonical(plugin_folder()).string()));
   load_plugins(registry, {.paths = {}, .pins = {}, .environment = false, .package = true});
   EXPECT_THAT(registry.aggregators(), Contains("coordinate_median"));
   EXPECT_THAT(registry.mechanisms(), ElementsAre("percentile", "sparse_vector"));

@@ -6,10 +6,12 @@
 #include <stdexcept>
 #include <string>
 
+#include "support/places.h"
+
 namespace collegium {
 
 inline nlohmann::json read_reference(const std::string& name) {
-  std::ifstream file(std::string(COLLEGIUM_TEST_DATA) + "/" + name);
+  std::ifstream file(test_data(name));
   if (!file) throw std::runtime_error("missing test data: " + name);
   return nlohmann::json::parse(file);
 }

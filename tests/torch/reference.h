@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "support/places.h"
+
 namespace collegium::testing {
 
 inline nlohmann::json reference(const std::string& name) {
-  return nlohmann::json::parse(std::ifstream(std::string(COLLEGIUM_TEST_DATA) + "/" + name));
+  return nlohmann::json::parse(std::ifstream(test_data(name)));
 }
 
 // f(0), f(1), ... in double, rounded to float32, in this shape.
