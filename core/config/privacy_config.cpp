@@ -1,17 +1,22 @@
 #include "config/privacy_config.h"
 
-#include <limits>
-
 #include "collegium/error.h"
 #include "config/check.h"
 
 namespace collegium {
+namespace {
+
+constexpr double kMuch = 1e9;  // more is a slip of the pen, and infinity is no number to plan with
+
+}  // namespace
 
 std::optional<PrivacyConfig> PrivacyConfig::read(const Settings& table) {
   if (table.keys().empty()) return std::nullopt;
   PrivacyConfig config;
   config.unit = table.one_of("unit", config.unit, {"patient"});
-  config.clip = number_above(table, "clip", config.clip, 0.0);
+  config.clip = number_between(table, "clip", config.clip, 0.0, kMuch);
+  config.clipping =
+      table.one_of("clipping", config.clipping, {"flat", "per_layer", "automatic", "adaptive"});
   const bool by_epsilon = table.contains("epsilon");
   const bool by_noise = table.contains("noise_multiplier");
   if (by_epsilon == by_noise) {
@@ -21,8 +26,9 @@ std::optional<PrivacyConfig> PrivacyConfig::read(const Settings& table) {
         "exactly one of 'epsilon' and 'noise_multiplier'", by_epsilon ? "both" : "neither",
         "state epsilon and the noise is calibrated to it, or state the noise and epsilon follows");
   }
-  if (by_epsilon) config.epsilon = number_above(table, "epsilon", 0.0, 0.0);
-  if (by_noise) config.noise_multiplier = number_above(table, "noise_multiplier", 0.0, 0.0);
+  if (by_epsilon) config.epsilon = number_between(table, "epsilon", 0.0, 0.0, kMuch);
+  if (by_noise)
+    config.noise_multiplier = number_between(table, "noise_multiplier", 0.0, 0.0, kMuch);
   if (!table.contains("delta")) {
     refuse_value(table, "delta", "is missing", "a number above 0 and below 1", "nothing",
                  "take one well below 1 / the number of patients of the smallest site");
@@ -39,6 +45,7 @@ Settings PrivacyConfig::to_settings() const {
   Settings table;
   table.set("unit", unit);
   table.set("clip", clip);
+  table.set("clipping", clipping);
   if (epsilon) table.set("epsilon", *epsilon);
   if (noise_multiplier) table.set("noise_multiplier", *noise_multiplier);
   table.set("delta", delta);

@@ -9,8 +9,9 @@ namespace collegium {
 
 // The [privacy] table: training under differential privacy. Without the table nothing is promised.
 struct PrivacyConfig {
-  std::string unit = "patient";  // who is protected: neighbours differ by one patient
-  double clip = 1.0;             // L2 bound of one sample's gradient
+  std::string unit = "patient";   // who is protected: neighbours differ by one patient
+  double clip = 1.0;              // L2 bound of one patient's gradient
+  std::string clipping = "flat";  // how it is kept: flat, per_layer, automatic, adaptive
   std::optional<double>
       epsilon;  // for the whole run: the noise is calibrated to it. Exactly one of these two
   std::optional<double> noise_multiplier;  // standard deviation / clip

@@ -18,7 +18,16 @@ class DPSGD:
     Parameters
     ----------
     clip : float
-        Largest L2 norm of one patient's gradient.
+        Largest L2 norm C of one patient's gradient; under ``"adaptive"`` the one it starts from.
+    clipping : {"flat", "per_layer", "automatic", "adaptive"}
+        How a gradient g is brought under C. The noise is scaled to C each time, so all four cost the same.
+
+        * ``"flat"``: min(1, C / norm(g)) g (Abadi et al. 2016).
+        * ``"per_layer"``: the same for each of L layers with C / sqrt(L) (McMahan et al. 2018).
+        * ``"automatic"``: C g / (norm(g) + 0.01), so that all patients count alike and C only scales the learning rate
+          (Bu et al. 2022).
+        * ``"adaptive"``: as flat, with a C that follows the median of the patients' norms. Finding it takes a twentieth
+          of each step's privacy, within what is charged (Andrew et al. 2021).
     epsilon : float, optional
         Target for the whole run; the noise is calibrated to meet it. Exactly one of epsilon and noise_multiplier.
     noise_multiplier : float, optional
@@ -28,6 +37,7 @@ class DPSGD:
     """
 
     clip: float = 1.0
+    clipping: str = "flat"
     epsilon: float | None = None
     noise_multiplier: float | None = None
     delta: float = 1e-3
@@ -37,6 +47,7 @@ class DPSGD:
         table: dict[str, Any] = {
             "unit": "patient",
             "clip": float(self.clip),
+            "clipping": self.clipping,
             "delta": float(self.delta),
         }
         if self.epsilon is not None:

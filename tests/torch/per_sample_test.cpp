@@ -8,7 +8,6 @@
 #include "torch/network/segresnet.h"
 #include "torch/network/small_networks.h"
 #include "torch/training/losses.h"
-#include "torch/training/private_gradient.h"
 
 namespace collegium {
 namespace {
@@ -78,71 +77,6 @@ TEST_P(PerSample, GradientsOfOnePassAreThoseOfSinglePasses) {
 
 INSTANTIATE_TEST_SUITE_P(, PerSample, ::testing::ValuesIn(cases()),
                          [](const auto& info) { return info.param.name; });
-
-Patient patient(double phase, std::int64_t examples = 1) {
-  Patient patient;
-  for (std::int64_t e = 0; e < examples; ++e) {
-    Example example{{}, {}, {4, 8, 8, 8}, {3, 8, 8, 8}};
-    for (int i = 0; i < 4 * 512; ++i)
-      example.input.push_back(
-          static_cast<float>(std::sin(0.1 * i + phase + 2.0 * static_cast<double>(e))));
-    for (int i = 0; i < 3 * 512; ++i) example.target.push_back(std::sin(0.25 * i + phase) > 0.3);
-    patient.examples.push_back(example);
-    patient.dropout_keys.push_back(static_cast<std::uint64_t>(phase * 10) +
-                                   static_cast<std::uint64_t>(e));
-  }
-  return patient;
-}
-
-struct SegmentationCase {
-  SegResNet network{{.blocks_down = {1, 1, 1}, .blocks_up = {1, 1}}};
-  std::unique_ptr<Loss> loss = make_loss({});
-  Layout layout = layout_of(network, {});
-  FlatModel model{layout};
-  SegmentationCase() { model.load(initial_values(network, 9)); }
-
-  std::vector<float> sum(const std::vector<Patient>& patients, collegium::PerSample mode,
-                         double clip) {
-    PrivateSum clipped(layout, PatientClipping(layout, ClippingMode::flat, clip));
-    PrivateGradient(network, *loss, layout, model, mode).add(patients, clipped);
-    return {clipped.unprotected().begin(), clipped.unprotected().end()};
-  }
-};
-
-double distance(const std::vector<float>& a, const std::vector<float>& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
-  return std::sqrt(sum);
-}
-
-TEST(PrivateGradient, IsTheSameWithBothMethods) {
-  SegmentationCase c;
-  const std::vector<Patient> patients = {patient(0.1), patient(1.2, 2), patient(2.3)};
-  const double clip = 0.02;  // below every gradient's norm
-  const auto loop = c.sum(patients, collegium::PerSample::loop, clip);
-  const auto batched = c.sum(patients, collegium::PerSample::batched, clip);
-  EXPECT_GT(distance(loop, std::vector<float>(loop.size())),
-            clip);                                  // three gradients that do not cancel
-  EXPECT_LT(distance(loop, batched), 1e-3 * clip);  // float32 through two different kernels
-}
-
-TEST(PrivateGradient, OfAPatientHasTheSameBitsWhoeverElseWasDrawn) {
-  SegmentationCase c;
-  const auto alone = c.sum({patient(0.4)}, collegium::PerSample::batched, 1e6);
-  auto other = patient(1.9);
-  for (auto& x : other.examples[0].input)
-    x = std::numeric_limits<float>::quiet_NaN();  // contributes zero
-  EXPECT_EQ(c.sum({patient(0.4), other}, collegium::PerSample::batched, 1e6), alone);
-}
-
-TEST(PrivateGradient, OfAPatientWithManyImagesIsClippedOnce) {
-  SegmentationCase c;
-  const double clip = 0.01;
-  const auto sum = c.sum({patient(0.4, 5)}, collegium::PerSample::batched, clip);
-  const double norm = distance(sum, std::vector<float>(sum.size()));
-  EXPECT_LE(norm, clip);
-  EXPECT_GT(norm, 0.99 * clip);
-}
 
 }  // namespace
 }  // namespace collegium

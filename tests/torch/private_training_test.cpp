@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/ranges.h"
 #include "collegium/error.h"
 #include "collegium/vector_ops.h"
 #include "privacy/accountant.h"
@@ -28,10 +29,11 @@ struct PrivateRun {
 PrivateRun run(const std::shared_ptr<const Dataset>& data, const TrainTask& task,
                std::int64_t n_public, NetworkConfig network = linear_network()) {
   int warnings = 0;
-  TorchTrainer trainer(network, data,
-                       {.n_public = n_public,
-                        .noise = kTestNoise,
-                        .log = [&](Level, std::string_view) { ++warnings; }});
+  TorchTrainer trainer(
+      network, data,
+      {.n_public = n_public, .noise = kTestNoise, .log = [&](Level, std::string_view text) {
+         if (text.find("not finite") != text.npos) ++warnings;
+       }});
   const auto model = initial_values(network, 1);
   PrivateRun run;
   run.delta.resize(model.size());
@@ -113,6 +115,102 @@ TEST(TrainingUnderPrivacy, BoundsAPatientWithManySamplesAsOne) {
                         task(sgd(1, 1, 1), privacy(clip, 1e-9, 1.0)), 1);
   EXPECT_LE(norm(many.delta), clip);
   EXPECT_GT(norm(many.delta), 0.9 * clip);
+}
+
+Settings clipped(const char* clipping, double clip, double noise_multiplier) {
+  auto table = privacy(clip, noise_multiplier, 1.0);
+  table.set("clipping", clipping);
+  return table;
+}
+
+// One patient with a gradient far above the bound: whatever the kind of clipping, a step without
+// noise is as long as the bound.
+TEST(TrainingUnderPrivacy, ClipsInTheWayThatIsAskedFor) {
+  for (const char* clipping : {"flat", "per_layer", "automatic", "adaptive"}) {
+    const auto r = run(table(1), task(sgd(1, 1, 1), clipped(clipping, 1e-3, 1e-9)), 1);
+    EXPECT_NEAR(norm(r.delta), 1e-3, 2e-5) << clipping;
+  }
+  auto two_layers = testing::network("mlp", 3, 2);
+  two_layers.init_filters = 8;
+  const auto layout = network_layout(two_layers);
+  const auto r = run(table(1), task(sgd(1, 1, 1), clipped("per_layer", 1e-3, 1e-9)), 1, two_layers);
+  for (const auto& layer : layer_ranges(layout))
+    EXPECT_NEAR(norm(std::span(r.delta).subspan(layer[0].offset, layer[0].size)),
+                1e-3 / std::sqrt(static_cast<double>(layer_ranges(layout).size())), 2e-5);
+}
+
+// While every gradient is cut, the bound grows by exp(0.1) a step, and each step is as long as it.
+TEST(TrainingUnderPrivacy, KeepsAnAdaptiveBoundForTheRunAndNoLonger) {
+  TorchTrainer trainer(linear_network(), table(1), {.n_public = 1, .noise = kTestNoise});
+  const auto model = initial_values(linear_network(), 1);
+  auto t = task(sgd(1, 1, 1), clipped("adaptive", 1e-4, 1e-9));
+  const auto length_of_step = [&] {
+    std::vector<float> delta(model.size());
+    trainer.train(model, delta, t, {});
+    return norm(delta);
+  };
+  const double first = length_of_step();
+  t.round = 2;
+  EXPECT_NEAR(length_of_step(), first * std::exp(0.1), 1e-3 * first);
+  t.round = 3;
+  EXPECT_NEAR(length_of_step(), first * std::exp(0.2), 1e-3 * first);
+  t.run = "11ee";
+  EXPECT_NEAR(length_of_step(), first, 1e-3 * first);
+}
+
+TEST(TheCostOfARound, IsTheSameForEveryKindOfClipping) {
+  TorchTrainer trainer(linear_network(), table(9), {.n_public = 10});
+  for (const char* clipping : {"flat", "per_layer", "automatic", "adaptive"}) {
+    const auto event = trainer.cost(task(sgd(0.1, 2, 7), clipped(clipping, 1, 1.25)));
+    EXPECT_EQ(event.kind, PrivacyEvent::Kind::sampled_gaussian);
+    EXPECT_EQ(event.noise_multiplier, 1.25);
+    EXPECT_EQ(event.count, 7);
+  }
+}
+
+TEST(TrainingUnderPrivacy, RefusesBatchesForWhichRoundingIsNotProved) {
+  TorchTrainer trainer(linear_network(), table(9), {.n_public = 100000});
+  auto training = sgd(0.1, 5000, 1);
+  PrivacyConfig config;
+  config.noise_multiplier = 1;
+  config.delta = 1e-6;
+  EXPECT_THROW(trainer.cost(task(training, config.to_settings())), ConfigError);
+  training.batch_size = 4000;
+  EXPECT_NO_THROW(trainer.cost(task(training, config.to_settings())));
+}
+
+TEST(TrainingUnderPrivacy, RefusesADeltaThatMayLeaveOutAWholePatient) {
+  std::vector<std::string> lines;
+  const auto trainer = [&](std::int64_t n_public) {
+    return TorchTrainer(linear_network(), table(9),
+                        {.n_public = n_public,
+                         .log = [&](Level, std::string_view line) { lines.emplace_back(line); }});
+  };
+  PrivacyConfig config;
+  config.noise_multiplier = 1;
+  config.delta = 0.02;
+  EXPECT_NO_THROW(trainer(49).cost(task(sgd(0.1, 2, 1), config.to_settings())));
+  EXPECT_THROW(trainer(50).cost(task(sgd(0.1, 2, 1), config.to_settings())), ConfigError);
+  EXPECT_TRUE(lines.empty());
+  EXPECT_NO_THROW(trainer(9).cost(task(sgd(0.1, 2, 1), config.to_settings())));
+  EXPECT_EQ(lines.size(), 1u);  // nine patients: that is no useful guarantee
+}
+
+// What is charged, taken and divided by is the same for a data set of any size.
+TEST(TrainingUnderPrivacy, TakesADeclaredCountThatIsTooLargeOrTooSmall) {
+  const auto t = task(sgd(0.1, 5, 3), privacy(1, 1, 0.5));
+  for (const std::size_t patients : {1u, 3u, 10u, 40u}) {
+    TorchTrainer trainer(linear_network(), table(patients), {.n_public = 10});
+    EXPECT_EQ(trainer.cost(t).count, 3);
+    EXPECT_EQ(trainer.cost(t).sampling_rate, 0.5);
+    const auto r = run(table(patients), t, 10);
+    EXPECT_EQ(r.result.steps, 3);
+    EXPECT_TRUE(all_finite(r.delta));
+  }
+}
+
+TEST(TrainingUnderPrivacy, RefusesAnEmptyDataSetBeforeTheStart) {
+  EXPECT_THROW(TorchTrainer(linear_network(), table(0), {.n_public = 10}), DataError);
 }
 
 TEST(TheCostOfARound, IsKnownFromPublicNumbersBeforeTraining) {

@@ -8,6 +8,7 @@
 #include "collegium/vector_ops.h"
 #include "config/privacy_config.h"
 #include "config/training_config.h"
+#include "privacy/weak_delta.h"
 #include "torch/network/flat_model.h"
 #include "torch/network/model.h"
 #include "torch/training/device.h"
@@ -25,7 +26,13 @@ class TorchTrainer::Impl {
         layout(std::move(layout)),
         data(std::move(data)),
         resources(std::move(resources)),
-        given_loss(std::move(loss)) {}
+        given_loss(std::move(loss)) {
+    if (this->data->subjects() == 0)
+      throw DataError({.what = "the data set is empty",
+                       .expected = "at least one subject",
+                       .found = "none",
+                       .remedy = "look at [data] path and [data] subjects"});
+  }
 
   TrainResult train(std::span<const float> model, std::span<float> delta, const TrainTask& task,
                     const Progress& progress);
@@ -53,6 +60,8 @@ class TorchTrainer::Impl {
   std::optional<FlatModel> model_;
   std::unique_ptr<Optimizer> kept_;  // moments = "keep"
   std::string kept_run_;
+  double bound_ = 0;  // an adaptive clipping bound is kept for a run: a function of released noise
+  std::string bound_run_;
   struct Planned {
     TrainingConfig training;
     PrivacyConfig privacy;
@@ -66,9 +75,13 @@ class TorchTrainer::Impl {
 const PrivatePlan& TorchTrainer::Impl::plan(const TrainTask& task, const TrainingConfig& training,
                                             const PrivacyConfig& privacy) {
   if (!plan_ || !(plan_->training == training) || !(plan_->privacy == privacy) ||
-      plan_->rounds != task.rounds)
+      plan_->rounds != task.rounds) {
     plan_ = Planned{training, privacy, task.rounds,
                     PrivatePlan::of(training, privacy, resources.n_public, task.rounds)};
+    if (const auto weak = weak_delta(privacy.delta, resources.n_public, task.site);
+        weak && resources.log)
+      resources.log(Level::warning, Error(*weak).what());
+  }
   return plan_->plan;
 }
 
@@ -99,9 +112,16 @@ Optimizer& TorchTrainer::Impl::optimizer_for(const TrainingConfig& training,
 
 TrainResult TorchTrainer::Impl::train_under(const PrivacyConfig& privacy, const LocalRound& round) {
   const auto& plan = this->plan(round.task, round.training, privacy);
-  PrivateSum sum(layout, PatientClipping(layout, ClippingMode::flat, plan.clip));
+  if (plan.clipping != ClippingMode::adaptive || bound_run_ != round.task.run) bound_ = plan.clip;
+  PrivateSum sum(layout, PatientClipping(layout, plan.clipping, bound_));
   const auto result = train_privately(round, plan, resources.noise, sum);
+  bound_ = sum.clipping().sensitivity();
+  bound_run_ = round.task.run;
   left_out = sum.clipping().left_out();
+  if (round.data.size() == 0 && resources.log)
+    resources.log(Level::warning, round.task.site +
+                                      ": nobody is left to train on: the update of round " +
+                                      std::to_string(round.task.round) + " is noise");
   if (left_out > 0 && resources.log)
     resources.log(Level::warning, round.task.site + ": round " + std::to_string(round.task.round) +
                                       ": " + std::to_string(left_out) +
