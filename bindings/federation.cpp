@@ -9,6 +9,7 @@
 #include "config/site_config.h"
 #include "model/safetensors.h"
 #include "networks.h"
+#include "runtime/coordinator_setup.h"
 #include "runtime/join.h"
 #include "runtime/serve.h"
 #include "runtime/simulate.h"
@@ -147,9 +148,11 @@ void join_run(const py::dict& config, const std::shared_ptr<Dataset>& data,
   require_end(join(site, make_trainer, events, stop));
 }
 
-// The checks of a configuration without running it; sites may still be unknown.
+// The checks of a configuration without running it; sites may still be unknown. Whether privacy can
+// be kept is for the aggregator to say, so its plugin is loaded then.
 void check_federation(const py::dict& config) {
-  FederationConfig::read(settings_from(config, "federation"));
+  const FederationConfig federation = FederationConfig::read(settings_from(config, "federation"));
+  if (federation.privacy) check_run(federation);
 }
 
 // The file's own tables, with the paths that the core resolved in place of the relative ones.

@@ -1,5 +1,6 @@
 #include "config/federation_config.h"
 
+#include <algorithm>
 #include <limits>
 #include <set>
 
@@ -21,11 +22,20 @@ void read_cohort(const Settings& table, FederationConfig& config) {
       refuse_value(table, "sites", "names a site twice", "every site once", "'" + site + "'");
   }
   const auto count = static_cast<std::int64_t>(config.sites.size());
-  config.min_sites = table.integer_in("min_sites", count, 1, kMaxSites);
+  config.cohort_rate = number_above(table, "cohort_rate", config.cohort_rate, 0.0);
+  table.number_in("cohort_rate", config.cohort_rate, 0.0, 1.0);
+  const bool draws = config.cohort_rate < 1.0;
+  config.min_sites = table.integer_in("min_sites", draws ? 1 : count, 1, kMaxSites);
   if (count > 0 && config.min_sites > count) {
     refuse_value(table, "min_sites", "can never be reached",
                  "at most the number of sites, " + std::to_string(count),
                  std::to_string(config.min_sites), "lower min_sites, or add sites");
+  }
+  const double expected = config.cohort_rate * static_cast<double>(count);
+  if (count > 0 && draws && static_cast<double>(config.min_sites) > std::max(expected, 1.0)) {
+    refuse_value(table, "min_sites", "is more than a round asks on average",
+                 "at most cohort_rate x sites = " + text_of(expected),
+                 std::to_string(config.min_sites), "lower min_sites, or raise cohort_rate");
   }
 }
 
@@ -123,6 +133,7 @@ std::string FederationConfig::canonical() const {
   federation.set("rounds", rounds);
   federation.set("seed", static_cast<std::int64_t>(seed));
   federation.set("deterministic", deterministic);
+  federation.set("cohort_rate", cohort_rate);
   federation.set("evaluate_every", evaluate_every);
   Settings all;
   all.set("federation", federation);

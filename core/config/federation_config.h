@@ -52,6 +52,7 @@ struct FederationConfig {
       sites;  // who may take part, in cohort order; a simulation may leave it to its data sets
   std::int64_t min_sites =
       0;  // a round with fewer accepted updates is repeated; 0 only while `sites` is empty
+  double cohort_rate = 1.0;      // each round asks each site with this probability
   double round_deadline = 3600;  // seconds from the task to the last update
   double start_wait = 30;     // seconds the first round waits for the rest once min_sites are there
   bool deterministic = true;  // combine updates in cohort order

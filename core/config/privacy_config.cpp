@@ -8,12 +8,31 @@ namespace {
 
 constexpr double kMuch = 1e9;  // more is a slip of the pen, and infinity is no number to plan with
 
+// Keys that mean nothing for the unit at hand.
+void check_unit(const Settings& table, const PrivacyConfig& config) {
+  if (!config.protects_sites() && config.where == "coordinator")
+    refuse_value(table, "where", "cannot be used for patients: DP-SGD adds its noise at the sites",
+                 "\"site\"", "\"coordinator\"",
+                 "leave it out, or protect whole sites with unit = \"site\"");
+  if (!config.protects_sites() && config.max_weight)
+    refuse_value(table, "max_weight", "belongs to privacy of whole sites", "unit = \"site\"",
+                 "unit = \"patient\"", "leave it out");
+  if (config.protects_sites() && config.sampling_rate)
+    refuse_value(table, "sampling_rate", "draws patients", "unit = \"patient\"", "unit = \"site\"",
+                 "leave it out: a site takes part with its whole update");
+  if (config.protects_sites() && config.clipping != "flat")
+    refuse_value(table, "clipping", "is about patients' gradients", "\"flat\" with unit = \"site\"",
+                 "\"" + config.clipping + "\"",
+                 "leave it out: a site's update is clipped as a whole");
+}
+
 }  // namespace
 
 std::optional<PrivacyConfig> PrivacyConfig::read(const Settings& table) {
   if (table.keys().empty()) return std::nullopt;
   PrivacyConfig config;
-  config.unit = table.one_of("unit", config.unit, {"patient"});
+  config.unit = table.one_of("unit", config.unit, {"patient", "site"});
+  config.where = table.one_of("where", config.where, {"site", "coordinator"});
   config.clip = number_between(table, "clip", config.clip, 0.0, kMuch);
   config.clipping =
       table.one_of("clipping", config.clipping, {"flat", "per_layer", "automatic", "adaptive"});
@@ -38,18 +57,22 @@ std::optional<PrivacyConfig> PrivacyConfig::read(const Settings& table) {
     const double rate = number_above(table, "sampling_rate", 1.0, 0.0);
     config.sampling_rate = table.number_in("sampling_rate", rate, 0.0, 1.0);
   }
+  if (table.contains("max_weight")) config.max_weight = number_above(table, "max_weight", 1.0, 0.0);
+  check_unit(table, config);
   return config;
 }
 
 Settings PrivacyConfig::to_settings() const {
   Settings table;
   table.set("unit", unit);
+  table.set("where", where);
   table.set("clip", clip);
   table.set("clipping", clipping);
   if (epsilon) table.set("epsilon", *epsilon);
   if (noise_multiplier) table.set("noise_multiplier", *noise_multiplier);
   table.set("delta", delta);
   if (sampling_rate) table.set("sampling_rate", *sampling_rate);
+  if (max_weight) table.set("max_weight", *max_weight);
   return table;
 }
 

@@ -9,8 +9,13 @@ namespace collegium {
 
 // The [privacy] table: training under differential privacy. Without the table nothing is promised.
 struct PrivacyConfig {
-  std::string unit = "patient";   // who is protected: neighbours differ by one patient
-  double clip = 1.0;              // L2 bound of one patient's gradient
+  // Who is protected: neighbours differ by one "patient" (DP-SGD inside each site), or by one whole
+  // "site" (its update is clipped and noised).
+  std::string unit = "patient";
+  // Who adds the noise: each "site", before its update leaves, or, of unit "site", the
+  // "coordinator", once a round, to what the aggregator made.
+  std::string where = "site";
+  double clip = 1.0;              // L2 bound of one patient's gradient, or of a site's whole update
   std::string clipping = "flat";  // how it is kept: flat, per_layer, automatic, adaptive
   std::optional<double>
       epsilon;  // for the whole run: the noise is calibrated to it. Exactly one of these two
@@ -18,6 +23,12 @@ struct PrivacyConfig {
   double delta = 0.0;                      // in (0, 1); no default is right for every site
   std::optional<double>
       sampling_rate;  // of each patient in each step; empty: batch_size / n_public
+  // Where = "coordinator", weighting "subjects": no site weighs more. Other weightings have one
+  // weight for all.
+  std::optional<double> max_weight;
+
+  bool protects_sites() const { return unit == "site"; }
+  bool is_central() const { return protects_sites() && where == "coordinator"; }
 
   static std::optional<PrivacyConfig> read(const Settings& table);  // an empty table: no privacy
   Settings to_settings() const;

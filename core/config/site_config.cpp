@@ -24,7 +24,8 @@ PolicyConfig PolicyConfig::read(const Settings& table) {
   if (table.contains("privacy")) {
     const Settings privacy = table.table("privacy");
     BudgetConfig budget;
-    budget.unit = privacy.one_of("unit", budget.unit, {"patient"});
+    budget.unit = privacy.one_of("unit", budget.unit, {"patient", "site"});
+    budget.where = privacy.one_of("where", budget.where, {"site", "coordinator"});
     privacy.number("epsilon");  // both are refused when they are missing: a budget has no default
     privacy.number("delta");
     budget.epsilon = number_above(privacy, "epsilon", 0.0, 0.0);
@@ -35,6 +36,7 @@ PolicyConfig PolicyConfig::read(const Settings& table) {
   for (const std::string& model : config.models) check_word(table, "models", model);
   if (table.contains("max_rounds"))
     config.max_rounds = table.integer_in("max_rounds", 1, 1, 1'000'000);
+  config.release_every = table.number_in("release_every", config.release_every, 0.0, 86400.0);
   return config;
 }
 

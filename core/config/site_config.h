@@ -25,7 +25,9 @@ struct DataConfig {
 
 // What a data set may spend over its whole life, whatever the coordinator asks for.
 struct BudgetConfig {
-  std::string unit = "patient";
+  std::string unit = "patient";  // of the data set, for its whole life
+  // Who may add the noise of unit "site": "site" means this one only; "coordinator" takes its word.
+  std::string where = "site";
   double epsilon = 0;
   double delta = 0;
 };
@@ -36,6 +38,7 @@ struct PolicyConfig {
       privacy;  // present: every task must be private, and the ledger holds the budget
   std::vector<std::string> models;  // networks that may be trained here; empty: any built-in one
   std::optional<std::int64_t> max_rounds;  // of one run
+  double release_every = 0;  // seconds: a private result leaves at a multiple of it after its task
 
   static PolicyConfig read(const Settings& table);
 };

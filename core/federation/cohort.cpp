@@ -50,6 +50,7 @@ SiteView Member::view() const {
   switch (stage) {
     case Stage::away:
     case Stage::missing:
+    case Stage::not_drawn:
       break;
     case Stage::working:
       view.state = State::working;

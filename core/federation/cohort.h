@@ -23,7 +23,8 @@ struct Member {
     accepted,
     rejected,
     missing,
-    failed
+    failed,
+    not_drawn  // not of this attempt's cohort
   };
 
   std::string name;

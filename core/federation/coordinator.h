@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,15 +14,19 @@ struct CoordinatorOptions {
   RunId run{};
   std::string name;
   std::vector<std::string> sites;  // who may take part; their order is the cohort's
-  std::size_t min_sites = 1;       // results that a round needs to close
+  // Which of them are asked in an attempt at a round, at least min_sites; empty: all, always. The
+  // machine draws nothing itself.
+  std::function<std::vector<bool>(std::uint64_t round, std::uint64_t attempt)> draw_cohort;
+  std::size_t min_sites = 1;  // results that a round needs to close
   std::uint64_t rounds = 1;
   std::uint64_t evaluate_every = 1;  // rounds; 0: never
   std::uint64_t seed = 1;
   double round_deadline = 3600;
-  bool deterministic = true;   // combine in cohort order; otherwise in order of arrival
-  std::size_t staging = 2;     // updates in memory at a time
-  std::uint64_t attempts = 3;  // at one round before the run is given up
-  std::string layout;          // its hash
+  bool deterministic = true;    // combine in cohort order; otherwise in order of arrival
+  std::size_t staging = 2;      // updates in memory at a time
+  std::uint64_t attempts = 3;   // at one round before the run is given up
+  bool charges_rounds = false;  // central privacy: a round is paid for before it is aggregated
+  std::string layout;           // its hash
   RoundRules rules;
   Settings network, training, privacy,
       mechanism;  // the tables of the configuration, handed on as they are
@@ -90,9 +95,9 @@ std::string_view name_of(CoordinatorSnapshot::Phase phase);
 // A round: task to the cohort -> results announced -> pulled (in cohort order once no more are
 // awaited when deterministic, else as they come; at most `staging` at a time) -> checked,
 // accumulated -> closed with at least min_sites accepted, or abandoned and repeated. The cohort is
-// every site of the run; those away are missing, and get the task when they come while the round is
-// open. A site that was lost is waited for only where the quorum needs it. A round is durable
-// before the next begins, and before its results are called accepted.
+// every site of the run, or those drawn for the attempt; those away are missing, and get the task
+// when they come while the round is open. A site that was lost is waited for only where the quorum
+// needs it. A round is durable before the next begins, and before its results are called accepted.
 class Coordinator {
  public:
   Coordinator(CoordinatorOptions options, CoordinatorResume resume);

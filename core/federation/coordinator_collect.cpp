@@ -55,7 +55,10 @@ void Coordinator::State::advance() {
   const std::size_t accepted = cohort.count(Stage::accepted);
   if (accepted >= options.min_sites) {
     phase = Phase::aggregating;
-    act(at_coordinator::FinishAggregate{round, attempt});
+    if (options.charges_rounds)
+      act(at_coordinator::ChargeRound{round, attempt});
+    else
+      act(at_coordinator::FinishAggregate{round, attempt});
   } else {
     abandon(std::to_string(options.min_sites) + " accepted results are needed, there are " +
             std::to_string(accepted));

@@ -7,6 +7,16 @@ namespace collegium {
 
 using Level = LogEvent::Level;
 
+void Coordinator::State::on(const at_coordinator::RoundCharged& event) {
+  if (phase != Phase::aggregating || event.round != round || event.attempt != attempt) return;
+  act(at_coordinator::FinishAggregate{round, attempt});
+}
+
+void Coordinator::State::on(const at_coordinator::ChargeFailed& event) {
+  if (phase != Phase::aggregating || event.round != round || event.attempt != attempt) return;
+  abandon("its privacy could not be charged: " + event.reason);
+}
+
 void Coordinator::State::on(const at_coordinator::AggregationDone& event) {
   if (phase != Phase::aggregating || event.round != round || event.attempt != attempt) return;
   if (!event.model) return abandon("the aggregator gave no model");
@@ -72,7 +82,7 @@ void Coordinator::State::on(const at_coordinator::RoundPersisted& event) {
       if (member.stage == Stage::accepted) {
         counted[round][member.name] = member.contribution.update->digest;
         answer(member, round, member.request, member.contribution);
-      } else {
+      } else if (member.stage != Stage::not_drawn) {
         without += (without.empty() ? "; without " : ", ") + member.name + " (" +
                    member.contribution.reason + ")";
       }
@@ -80,7 +90,8 @@ void Coordinator::State::on(const at_coordinator::RoundPersisted& event) {
     log(without.empty() ? Level::info : Level::warning, "",
         "round " + std::to_string(round) + " closed with " +
             std::to_string(cohort.count(Stage::accepted)) + " of " +
-            std::to_string(options.sites.size()) + " sites" + without);
+            std::to_string(options.sites.size() - cohort.count(Stage::not_drawn)) + " sites" +
+            without);
   }
   after_round();
 }

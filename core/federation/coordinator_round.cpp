@@ -25,6 +25,7 @@ void Coordinator::State::open_attempt() {
     in_before += member.bytes_in;
     out_before += member.bytes_out;
   }
+  draw_cohort();
   act(at_coordinator::OpenAggregate{round, attempt});
   log(Level::info, "",
       "round " + std::to_string(round) + " of " + std::to_string(options.rounds) +
@@ -35,7 +36,17 @@ void Coordinator::State::open_attempt() {
   }
 }
 
+void Coordinator::State::draw_cohort() {
+  if (!options.draw_cohort) return;
+  const std::vector<bool> drawn = options.draw_cohort(round, attempt);
+  for (std::size_t i = 0; i < cohort.members().size(); ++i) {
+    if (!drawn.at(i))
+      cohort.members()[i].settle(Stage::not_drawn, "not_drawn", "it was not drawn for this round");
+  }
+}
+
 void Coordinator::State::send_task(Member& member) {
+  if (member.stage == Stage::not_drawn) return;
   if (member.stage == Stage::away) {
     if (phase != Phase::working) return;
     member.stage = Stage::working;
@@ -65,6 +76,10 @@ void Coordinator::State::on_result(Member& member, const Message& message) {
     if (member.contribution.code != "abandoned")
       answer(member, round, message.request, member.contribution);
     return;
+  }
+  if (member.stage == Stage::not_drawn) {
+    return refuse_result(member, message, {},
+                         {RefusalCode::not_in_cohort, "the site was not drawn for this attempt"});
   }
   ResultBody body;
   try {
@@ -214,7 +229,9 @@ void Coordinator::State::decide() {
   if (promising >= options.min_sites && (working == 0 || overdue)) return begin_collecting();
   if (overdue) {
     abandon(needed + " before the deadline, " + std::to_string(promising) + " came; without " +
-            listed(cohort.names([](const Member& member) { return !member.promising(); })));
+            listed(cohort.names([](const Member& member) {
+              return !member.promising() && member.stage != Stage::not_drawn;
+            })));
   }
 }
 

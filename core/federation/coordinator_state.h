@@ -68,6 +68,7 @@ struct Coordinator::State {
   // coordinator_round.cpp
   void open_round();
   void open_attempt();
+  void draw_cohort();
   void send_task(Member& member);
   void on_result(Member& member, const Message& message);
   void on_failed(Member& member, const Message& message);
@@ -94,6 +95,8 @@ struct Coordinator::State {
   bool awaits(const Member& member, const BlobId& blob) const;
 
   // coordinator_end.cpp
+  void on(const at_coordinator::RoundCharged& event);
+  void on(const at_coordinator::ChargeFailed& event);
   void on(const at_coordinator::AggregationDone& event);
   void on(const at_coordinator::AggregationFailed& event);
   void on(const at_coordinator::RoundPersisted& event);

@@ -86,6 +86,13 @@ struct Accumulated {  // one Accumulate is done
   std::string site;
   std::optional<Refusal> refusal;  // what check_values() found; the update was then not accumulated
 };
+struct RoundCharged {
+  std::uint64_t round = 0, attempt = 0;
+};
+struct ChargeFailed {
+  std::uint64_t round = 0, attempt = 0;
+  std::string reason;
+};
 struct AggregationDone {
   std::uint64_t round = 0, attempt = 0;
   SharedBlob model;
@@ -134,6 +141,13 @@ struct Accumulate {
   Bytes values;
   double weight = 1;
 };
+// Asked for under central privacy, before the noise of this round is drawn: make its charge
+// durable; answered by RoundCharged or ChargeFailed. A round has one charge, whatever the attempt
+// or the process: nothing leaves before the round is persisted, so until then a draw may be
+// forgotten.
+struct ChargeRound {
+  std::uint64_t round = 0, attempt = 0;
+};
 // Apply the aggregated change to the current model; answered by AggregationDone with the new model,
 // or ...Failed.
 struct FinishAggregate {
@@ -168,15 +182,15 @@ using CoordinatorEvent =
     std::variant<Started, Tick, StopRequested, at_coordinator::MessageFrom,
                  at_coordinator::PeerLost, at_coordinator::PullProgress, at_coordinator::PullDone,
                  at_coordinator::PullFailed, at_coordinator::Served, at_coordinator::Accumulated,
+                 at_coordinator::RoundCharged, at_coordinator::ChargeFailed,
                  at_coordinator::AggregationDone, at_coordinator::AggregationFailed,
                  at_coordinator::RoundPersisted, at_coordinator::PersistFailed>;
 
-using CoordinatorAction =
-    std::variant<at_coordinator::Send, at_coordinator::Serve, at_coordinator::Pull,
-                 at_coordinator::CancelPull, at_coordinator::OpenAggregate,
-                 at_coordinator::Accumulate, at_coordinator::FinishAggregate,
-                 at_coordinator::DropAggregate, at_coordinator::PersistRound,
-                 at_coordinator::RecordMetrics, at_coordinator::Finish, LogEvent>;
+using CoordinatorAction = std::variant<
+    at_coordinator::Send, at_coordinator::Serve, at_coordinator::Pull, at_coordinator::CancelPull,
+    at_coordinator::OpenAggregate, at_coordinator::Accumulate, at_coordinator::ChargeRound,
+    at_coordinator::FinishAggregate, at_coordinator::DropAggregate, at_coordinator::PersistRound,
+    at_coordinator::RecordMetrics, at_coordinator::Finish, LogEvent>;
 
 using CoordinatorActions = std::vector<CoordinatorAction>;
 

@@ -211,8 +211,10 @@ void Site::State::on_ping() {
     if (now - join_sent >= options.join_after) join();
     return;
   }
+  const bool at_work =
+      phase == Phase::reserving || phase == Phase::training || phase == Phase::storing;
   PongBody body{.attempt = task ? task->body.attempt : 0,
-                .state = std::string(name_of(phase)),
+                .state = std::string(name_of(at_work && withholds() ? Phase::training : phase)),
                 .busy = busy()};
   if (phase == Phase::training && !withholds()) {
     body.step = step;
@@ -229,6 +231,7 @@ double Site::State::next_tick() const {
   if (phase == Phase::announced) by(result_sent + result_delay);
   if (pulling) by(pull_moved + options.pull_stall);
   if (pull_again) by(*pull_again);
+  if (release_at) by(*release_at);
   if (phase == Phase::finishing) by(final_since + options.final_wait);
   return std::max(at, now);
 }

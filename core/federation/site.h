@@ -34,6 +34,9 @@ struct SiteOptions {
   double final_wait = 300;  // for the final model and its evaluation
   double pull_stall = 120;  // a pull without a new byte for so long is begun again
   int model_attempts = 5;   // at pulling one model
+  // Under privacy a result is announced at a multiple of this after its task, so that how long the
+  // work took is not told to the second. 0: at once.
+  double release_every = 0;
 
   std::size_t inline_limit = kInlineLimit;  // bytes of an update that still travels in its message
 };
@@ -67,7 +70,8 @@ std::string_view name_of(SiteSnapshot::Phase phase);
 // through the site's policy -> the model is pulled -> the privacy charge is reserved -> training ->
 // the result is stored and released -> announced, until the coordinator has answered. A result that
 // is stored is sent again, never computed again; under privacy nothing but it depends on data: no
-// loss, no metrics, no progress.
+// loss, no metrics, no progress, no reason for a failure of training, and until it is released not
+// even how far the work is.
 class Site {
  public:
   explicit Site(SiteOptions options, std::optional<StoredResult> stored = {});

@@ -61,8 +61,10 @@ struct Site::State {
   std::string failure;  // code of the last failure
 
   // The result.
-  std::optional<StoredResult> stored;                  // persisted, and good to be sent
-  std::optional<StoredResult> storing;                 // being persisted
+  std::optional<StoredResult> stored;   // persisted, and good to be sent
+  std::optional<StoredResult> storing;  // being persisted
+  double task_came = 0;
+  std::optional<double> release_at;                    // it is stored and waits to be announced
   std::uint64_t output_round = 0, output_attempt = 0;  // of the latest output given to Persist
   double result_sent = 0, result_delay = 0;
 
@@ -113,6 +115,7 @@ struct Site::State {
   void train();
   void fail(const std::string& code, const std::string& text, const std::string& own_text = {});
   void send_failure();
+  void release();  // announce, now or when it is time
   void announce();
   void check_work();
   bool busy() const;

@@ -40,6 +40,7 @@ void Site::State::repeat(Task again) {
 void Site::State::start(Task next) {
   supersede();
   task = std::move(next);
+  task_came = now;
   failure.clear();
   reason.clear();
   step = steps = 0;
@@ -67,6 +68,7 @@ void Site::State::supersede() {
   job = 0;
   charge.reset();
   storing.reset();
+  release_at.reset();
 }
 
 void Site::State::want_model(const BlobId& id, const Bytes& inline_bytes) {
@@ -219,7 +221,13 @@ void Site::State::on(const at_site::Persisted& event) {
   if (job == 0 || event.job != job || phase != Phase::storing) return;
   job = 0;
   stored = std::exchange(storing, std::nullopt);
-  announce();
+  release();
+}
+
+void Site::State::release() {
+  if (!withholds() || !(options.release_every > 0)) return announce();
+  const double waited = std::ceil((now - task_came) / options.release_every);
+  release_at = task_came + std::max(waited, 1.0) * options.release_every;
 }
 
 void Site::State::on(const at_site::PersistFailed& event) {
@@ -245,6 +253,7 @@ void Site::State::send_failure() {
 }
 
 void Site::State::announce() {
+  release_at.reset();
   const bool is_inline = stored->update->id.size <= options.inline_limit;
   if (phase != Phase::announced) {
     if (!is_inline) act(at_site::Serve{stored->update, stored->round});
@@ -281,6 +290,7 @@ void Site::State::check_work() {
         "nothing came for " + std::to_string(static_cast<long>(options.pull_stall)) + " s"});
   }
   if (pull_again && now >= *pull_again) pull();
+  if (release_at && now >= *release_at) announce();
   if (phase == Phase::announced && joined && now - result_sent >= result_delay) {
     result_delay = std::min(2 * result_delay, options.result_at_most);
     announce();

@@ -133,11 +133,19 @@ std::unique_ptr<NoiseStream> NoiseSource::stream(NoisePurpose purpose, std::uint
   return std::unique_ptr<NoiseStream>(new NoiseStream(std::move(state)));
 }
 
+namespace {
+
+void check_sigma(double sigma) {
+  if (sigma >= 0x1p-100 && sigma <= 0x1p100) return;
+  throw ConfigError({.what = "the noise has no usable standard deviation",
+                     .expected = "a number between 1e-30 and 1e30",
+                     .found = std::to_string(sigma)});
+}
+
+}  // namespace
+
 void add_gaussian_noise(VectorView x, double sigma, NoiseStream& stream) {
-  if (!(sigma >= 0x1p-100 && sigma <= 0x1p100))
-    throw ConfigError({.what = "the noise has no usable standard deviation",
-                       .expected = "a number between 1e-30 and 1e30",
-                       .found = std::to_string(sigma)});
+  check_sigma(sigma);
   if (x.size == 0) return;
   constexpr std::size_t kValuesABlock = kBlockWords / 2;
   NoiseStream::State& state = *stream.state_;
@@ -164,6 +172,18 @@ void add_gaussian_noise(VectorView x, double sigma, NoiseStream& stream) {
 
 void add_gaussian_noise(std::span<float> x, double sigma, NoiseStream& stream) {
   add_gaussian_noise(VectorView(x), sigma, stream);
+}
+
+void add_gaussian_noise(std::span<float> x, double sigma, SecureRandom& random) {
+  check_sigma(sigma);
+  constexpr std::size_t kAtOnce = 2048;
+  std::uint32_t words[2 * kAtOnce];
+  for (std::size_t at = 0; at < x.size(); at += kAtOnce) {
+    const std::size_t size = std::min(x.size() - at, kAtOnce);
+    random.words({words, 2 * (size + size % 2)});
+    cpu::add_grid_noise(x.data() + at, size, sigma, words);
+  }
+  sodium_memzero(words, sizeof words);
 }
 
 }  // namespace collegium

@@ -70,5 +70,7 @@ class NoiseSource {
 // 2e11 coordinates are 20 million parameters for 10,000 steps.
 void add_gaussian_noise(std::span<float> x, double sigma, NoiseStream& stream);
 void add_gaussian_noise(VectorView x, double sigma, NoiseStream& stream);
+// The same from any source of words, for code that is handed one: 4 words for every 2 values begun.
+void add_gaussian_noise(std::span<float> x, double sigma, SecureRandom& random);
 
 }  // namespace collegium

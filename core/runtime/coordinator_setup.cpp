@@ -8,6 +8,8 @@
 #include "federation/bodies.h"
 #include "plugin/loader.h"
 #include "plugin/registry.h"
+#include "runtime/cohort_draw.h"
+#include "runtime/privacy_rules.h"
 #include "runtime/store_journal.h"
 #include "transport/float_bytes.h"
 
@@ -36,9 +38,10 @@ SharedBlob blob_of(std::vector<float> values) {
 
 }  // namespace
 
-void check_plugins(const FederationConfig& config) {
+void check_run(const FederationConfig& config) {
   load_configured_plugins(config.plugin_paths);
   registry().make_aggregator(config.aggregator.name, config.aggregator.settings);
+  check_privacy(config);
   if (!config.mechanism.name.empty())
     registry().make_mechanism(config.mechanism.name, config.mechanism.settings);
 }
@@ -84,12 +87,15 @@ CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& stor
   options.staging = static_cast<std::size_t>(config.server.staging);
   options.layout = layout.hash();
   options.rules = {.layout_size = layout.size(),
-                   .norm_bound = config.server.norm_bound,
+                   .norm_bound = largest_norm(config),
                    .weight_is_iterations = config.training.weighting == "iterations"};
   if (config.training.local_steps > 0) options.rules.steps_asked = config.training.local_steps;
   options.network = config.network.to_settings();
   options.training = config.training.to_settings();
   if (config.privacy) options.privacy = config.privacy->to_settings();
+  setup.central = central_plan(config);
+  options.charges_rounds = setup.central.has_value();
+  options.draw_cohort = cohort_draw(config);
   if (!config.mechanism.name.empty()) {
     options.mechanism = config.mechanism.settings;
     options.mechanism.set("name", config.mechanism.name);
@@ -103,7 +109,7 @@ CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& stor
   } else {
     setup.resume.model = blob_of({initial.begin(), initial.end()});
   }
-  setup.aggregator = [name = config.aggregator.name, settings = config.aggregator.settings] {
+  setup.aggregator = [name = config.aggregator.name, settings = aggregator_settings(config)] {
     return registry().make_aggregator(name, settings);
   };
   return setup;

@@ -2,6 +2,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "collegium/aggregator.h"
 #include "config/federation_config.h"
 #include "federation/coordinator.h"
+#include "privacy/central_plan.h"
 #include "store/run_store.h"
 #include "transport/run_work.h"
 
@@ -19,12 +21,13 @@ struct CoordinatorSetup {
   CoordinatorOptions options;
   CoordinatorResume resume;
   std::function<std::unique_ptr<Aggregator>()> aggregator;
+  std::optional<CentralPlan> central;
 };
 
 // Loads the plugins of the configuration and makes its aggregator and mechanism once, so that an
-// unknown name, a setting nobody reads or a combination that is not sound is refused before anybody
-// waits. Throws ConfigError.
-void check_plugins(const FederationConfig& config);
+// unknown name, a setting nobody reads or privacy that could not be kept (docs/privacy.md, "What is
+// refused") is refused before anybody waits. Throws ConfigError.
+void check_run(const FederationConfig& config);
 
 // Opens the run's folder, or makes it. A folder that holds this run already, by its configuration,
 // is resumed after its last closed round; one that holds another run, or one that has ended, is

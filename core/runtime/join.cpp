@@ -60,6 +60,7 @@ DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer,
     return registry().make_mechanism(table.text("name"), table);
   };
   options.random = random.get();
+  options.n_public = config.data.n_public.value_or(0);
   options.vault = &vault;
   options.keep_final_model = [&](const Bytes& model) {
     const Floats values(model);
@@ -75,7 +76,8 @@ DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer,
 
   Site machine({.name = config.name,
                 .software = "collegium " COLLEGIUM_VERSION,
-                .policy = make_policy(config.policy)},
+                .policy = make_policy(config.policy, config.data.n_public.value_or(0)),
+                .release_every = config.policy.release_every},
                vault.stored());
   ZmqSiteDriver driver(driver_options(config, stop), machine, work);
   return driver.run();

@@ -39,6 +39,7 @@ void LedgerVault::begin(const at_site::Prepare& run) {
     dataset.delta = budget_->delta;
     dataset.budget = budget_->epsilon;
   } else {
+    dataset.unit = run.privacy.text("unit", dataset.unit);
     dataset.delta = run.privacy.number("delta", dataset.delta);
   }
   ledger_.add_dataset(dataset);

@@ -4,6 +4,7 @@
 
 #include "collegium/error.h"
 #include "model/safetensors.h"
+#include "privacy/noise.h"
 #include "runtime/coordinator_setup.h"
 #include "runtime/store_journal.h"
 #include "transport/keys.h"
@@ -14,7 +15,7 @@ namespace collegium {
 DriverResult serve(const FederationConfig& config, const RunEvents& events,
                    const StopHandle& stop) {
   config.require_server();
-  check_plugins(config);
+  check_run(config);
   if (!std::filesystem::exists(config.network.initial))
     throw ConfigError({.what = "the model of the start is missing",
                        .where = config.network.initial,
@@ -51,9 +52,13 @@ DriverResult serve(const FederationConfig& config, const RunEvents& events,
   StoreJournal journal(
       store, initial.layout, config.run.keep_checkpoints, events,
       config.server.insecure ? StoreJournal::PublicKeys{} : options.roster.names());
+  const auto random = NoiseSource::system().stream(NoisePurpose::central_noise, 0);
   RunWork work({.rules = setup.options.rules,
                 .aggregator = setup.aggregator,
                 .model = setup.resume.model,
+                .central = setup.central,
+                .layout = &initial.layout,
+                .random = random.get(),
                 .journal = &journal,
                 .on_round = {},
                 .on_log = {}});

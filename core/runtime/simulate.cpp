@@ -1,5 +1,7 @@
 #include "runtime/simulate.h"
 
+#include <set>
+
 #include "collegium/error.h"
 #include "collegium/version.h"
 #include "federation/bodies.h"
@@ -7,6 +9,7 @@
 #include "privacy/noise.h"
 #include "runtime/coordinator_setup.h"
 #include "runtime/ledger_vault.h"
+#include "runtime/privacy_rules.h"
 #include "runtime/store_journal.h"
 #include "transport/in_process_driver.h"
 
@@ -37,6 +40,7 @@ struct Hospital {
       random = NoiseSource::system().stream(NoisePurpose::mechanism, number);
       options.vault = vault.get();
       options.random = random.get();
+      options.n_public = site.n_public;
     }
     options.mechanism = [](const Settings& table) {
       return registry().make_mechanism(table.text("name"), table);
@@ -57,21 +61,35 @@ struct Hospital {
   }
 };
 
+// The [privacy] table must be one that every site can keep.
+void check_counts(const FederationConfig& config, const std::vector<SimulatedSite>& sites) {
+  if (!config.privacy) return;
+  std::set<std::int64_t> checked;
+  for (const SimulatedSite& site : sites)
+    if (checked.insert(site.n_public).second)
+      cost_of_run(config.training, *config.privacy, site.n_public, config.rounds);
+}
+
 }  // namespace
 
 DriverResult simulate(const FederationConfig& config, const std::vector<SimulatedSite>& sites,
                       const std::vector<float>& initial, std::size_t threads,
                       const RunEvents& events, const StopHandle& stop) {
   if (sites.empty()) throw ConfigError({.what = "a simulation needs at least one site"});
-  check_plugins(config);
+  check_run(config);
+  check_counts(config, sites);
   const Layout& layout = sites.front().trainer->layout();
   RunStore store = open_run(config, layout, true);
   CoordinatorSetup setup = make_setup(config, store, layout, initial);
 
   StoreJournal journal(store, layout, config.run.keep_checkpoints, events);
+  const auto random = NoiseSource::system().stream(NoisePurpose::central_noise, 0);
   RunWork work({.rules = setup.options.rules,
                 .aggregator = setup.aggregator,
                 .model = setup.resume.model,
+                .central = setup.central,
+                .layout = &layout,
+                .random = random.get(),
                 .journal = &journal,
                 .on_round = {},
                 .on_log = {}});

@@ -1,37 +1,75 @@
 #include "runtime/site_policy.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/names.h"
+#include "collegium/error.h"
 #include "config/check.h"
 #include "config/privacy_config.h"
+#include "config/training_config.h"
+#include "privacy/accountant.h"
+#include "runtime/privacy_rules.h"
 
 namespace collegium {
 namespace {
 
-std::optional<PolicyRefusal> check_privacy(const BudgetConfig& floor, const Settings& task) {
-  const auto asked = PrivacyConfig::read(task.table("privacy"));
-  if (!asked)
+PolicyRefusal refusal(const std::string& what, const std::string& expected,
+                      const std::string& found) {
+  return {"privacy", what + ": expected " + expected + ", found " + found};
+}
+
+// What is asked for, and what the whole run costs at `delta`: a stated epsilon is not taken at its
+// word.
+struct AskedPrivacy {
+  std::optional<PrivacyConfig> table;
+  double epsilon = 0;
+  std::string problem;  // why it cannot be kept here; empty: it can
+};
+
+AskedPrivacy asked_by(const Settings& task, std::optional<double> delta, std::int64_t n_public) {
+  AskedPrivacy asked;
+  try {
+    asked.table = PrivacyConfig::read(task.table("privacy"));
+    if (!asked.table) return asked;
+    const auto events = cost_of_run(TrainingConfig::read(task.table("training")), *asked.table,
+                                    n_public, task.integer("rounds", 1));
+    asked.epsilon = epsilon(events, delta.value_or(asked.table->delta));
+  } catch (const ConfigError& error) {
+    asked.problem = error.what();
+  }
+  return asked;
+}
+
+std::optional<PolicyRefusal> check_privacy(const BudgetConfig& floor, const AskedPrivacy& asked) {
+  if (!asked.table)
     return PolicyRefusal{"privacy", "this site trains only under " + floor.unit +
                                         "-level privacy, and the task asks for none"};
-  if (asked->unit != floor.unit)
-    return PolicyRefusal{"privacy", "expected privacy of the unit '" + floor.unit + "', found '" +
-                                        asked->unit + "'"};
-  if (asked->delta > floor.delta)
-    return PolicyRefusal{"privacy", "expected delta of at most " + text_of(floor.delta) +
-                                        ", found " + text_of(asked->delta)};
-  if (asked->epsilon && *asked->epsilon > floor.epsilon)
-    return PolicyRefusal{"privacy", "expected epsilon of at most " + text_of(floor.epsilon) +
-                                        ", found " + text_of(*asked->epsilon)};
+  const PrivacyConfig& privacy = *asked.table;
+  if (privacy.unit != floor.unit)
+    return refusal("another unit", "'" + floor.unit + "'", "'" + privacy.unit + "'");
+  if (privacy.is_central() && floor.where == "site")
+    return refusal("noise of the coordinator is not taken on trust", "where = \"site\"",
+                   "where = \"coordinator\"");
+  if (privacy.delta > floor.delta)
+    return refusal("delta is too large", "at most " + text_of(floor.delta), text_of(privacy.delta));
+  if (!(asked.epsilon <= floor.epsilon))
+    return refusal(
+        "the run's " + std::string(privacy.epsilon ? "epsilon" : "noise") + " costs too much",
+        "epsilon of at most " + text_of(floor.epsilon) + " at delta " + text_of(floor.delta),
+        text_of(asked.epsilon));
   return std::nullopt;
 }
 
 }  // namespace
 
-PolicyCheck make_policy(const PolicyConfig& policy) {
-  return [policy](const Settings& task) -> std::optional<PolicyRefusal> {
+PolicyCheck make_policy(const PolicyConfig& policy, std::int64_t n_public) {
+  // Calibrating takes a while, and every round of a run asks for the same.
+  auto known = std::make_shared<std::pair<std::string, AskedPrivacy>>();
+  return [policy, n_public, known](const Settings& task) -> std::optional<PolicyRefusal> {
     const std::string network = task.table("network").text("name", "");
     if (!policy.models.empty() &&
         std::find(policy.models.begin(), policy.models.end(), network) == policy.models.end())
@@ -42,7 +80,16 @@ PolicyCheck make_policy(const PolicyConfig& policy) {
     if (policy.max_rounds && rounds > *policy.max_rounds)
       return PolicyRefusal{"max_rounds", "expected at most " + std::to_string(*policy.max_rounds) +
                                              " rounds, found " + std::to_string(rounds)};
-    if (policy.privacy) return check_privacy(*policy.privacy, task);
+    const std::string tables =
+        task.table("privacy").to_toml() + task.table("training").to_toml() + std::to_string(rounds);
+    if (known->first != tables)
+      *known = {tables, asked_by(task,
+                                 policy.privacy ? std::optional(policy.privacy->delta)
+                                                : std::optional<double>(),
+                                 n_public)};
+    const AskedPrivacy& asked = known->second;
+    if (!asked.problem.empty()) return PolicyRefusal{"privacy", asked.problem};
+    if (policy.privacy) return check_privacy(*policy.privacy, asked);
     return std::nullopt;
   };
 }

@@ -108,6 +108,11 @@ void StoreJournal::round(const RoundRecord& record, std::span<const float> model
   if (events_.on_round) events_.on_round(record);
 }
 
+void StoreJournal::charge(std::uint64_t round, const PrivacyEvent& event, double delta) {
+  const std::lock_guard lock(mutex_);
+  store_.charge(round, event, delta);
+}
+
 void StoreJournal::metrics(const std::string& site, std::uint64_t round,
                            const std::vector<Metric>& metrics) {
   {

@@ -23,6 +23,7 @@ class StoreJournal final : public RunJournal {
   ~StoreJournal() override;  // writes the rest of the log
 
   void round(const RoundRecord& record, std::span<const float> model) override;
+  void charge(std::uint64_t round, const PrivacyEvent& event, double delta) override;
   void metrics(const std::string& site, std::uint64_t round,
                const std::vector<Metric>& metrics) override;
   void log(const LogEvent& event) override;

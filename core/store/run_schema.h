@@ -22,11 +22,23 @@ CREATE TABLE IF NOT EXISTS contribution(
 CREATE TABLE IF NOT EXISTS metric(
   round INTEGER NOT NULL, site TEXT NOT NULL, name TEXT NOT NULL, value REAL, count INTEGER NOT NULL,
   PRIMARY KEY(round, site, name));
+CREATE TABLE IF NOT EXISTS release(
+  round INTEGER PRIMARY KEY, event TEXT NOT NULL, epsilon REAL NOT NULL, delta REAL NOT NULL,
+  state TEXT NOT NULL CHECK(state IN ('reserved', 'released')), model_hash TEXT NOT NULL, at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS event(
   seq INTEGER PRIMARY KEY, at TEXT NOT NULL, level TEXT NOT NULL, site TEXT NOT NULL, text TEXT NOT NULL);
 CREATE TRIGGER IF NOT EXISTS round_stays_closed BEFORE INSERT ON round
 WHEN NEW.state = 'abandoned' AND EXISTS(SELECT 1 FROM round WHERE number = NEW.number AND state = 'closed')
 BEGIN SELECT RAISE(ABORT, 'a closed round stays closed'); END;
+CREATE TRIGGER IF NOT EXISTS release_is_made_once BEFORE INSERT ON release
+WHEN NEW.state <> 'reserved' OR NEW.model_hash <> '' OR EXISTS(SELECT 1 FROM release WHERE round = NEW.round)
+BEGIN SELECT RAISE(ABORT, 'a round is charged once, as reserved'); END;
+CREATE TRIGGER IF NOT EXISTS release_moves_once BEFORE UPDATE ON release
+WHEN OLD.state <> 'reserved' OR NEW.state <> 'released' OR NEW.round IS NOT OLD.round OR NEW.event IS NOT OLD.event
+  OR NEW.epsilon IS NOT OLD.epsilon OR NEW.delta IS NOT OLD.delta OR NEW.at IS NOT OLD.at
+BEGIN SELECT RAISE(ABORT, 'a charge only moves from reserved to released'); END;
+CREATE TRIGGER IF NOT EXISTS release_stays BEFORE DELETE ON release
+BEGIN SELECT RAISE(ABORT, 'a charge is never deleted'); END;
 )sql";
 
 }  // namespace collegium

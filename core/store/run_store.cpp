@@ -11,6 +11,8 @@
 #include "collegium/error.h"
 #include "collegium/version.h"
 #include "model/safetensors.h"
+#include "privacy/accountant.h"
+#include "store/event_json.h"
 #include "store/run_schema.h"
 
 namespace collegium {
@@ -173,7 +175,57 @@ void RunStore::write_round(const RoundRow& round, std::string_view state,
         .run();
   }
   for (const MetricRow& metric : metrics) write_metric(database_, metric);
+  if (state == "closed") {
+    database_
+        .prepare(
+            "UPDATE release SET state = 'released', model_hash = ? WHERE round = ? AND state = "
+            "'reserved'")
+        .bind_all(round.model.hash, round.number)
+        .run();
+  }
   transaction.commit();
+}
+
+std::vector<ReleaseRow> RunStore::releases() const {
+  Statement row = database_.prepare(
+      "SELECT round, event, epsilon, delta, state, model_hash FROM release ORDER BY round");
+  std::vector<ReleaseRow> rows;
+  while (row.next()) {
+    rows.push_back({.round = static_cast<std::uint64_t>(row.integer(0)),
+                    .event = event_from_json(row.text(1)).value(),
+                    .epsilon = row.number(2),
+                    .delta = row.number(3),
+                    .released = row.text(4) == "released",
+                    .model_hash = row.text(5)});
+  }
+  return rows;
+}
+
+ReleaseRow RunStore::charge(std::uint64_t round, const PrivacyEvent& event, double delta) {
+  const std::string json = event_to_json(event);
+  Transaction transaction(database_);
+  std::vector<PrivacyEvent> charged;
+  for (ReleaseRow& known : releases()) {
+    if (known.round == round) {
+      if (event_to_json(known.event) == json && known.delta == delta) return known;
+      throw ConfigError(Problem{.what = "this round was charged before, for something else",
+                                .where = folder_.string() + ", round " + std::to_string(round),
+                                .expected = event_to_json(known.event),
+                                .found = json});
+    }
+    charged.push_back(known.event);
+  }
+  charged.push_back(event);
+  const ReleaseRow row{
+      .round = round, .event = event, .epsilon = epsilon(charged, delta), .delta = delta};
+  database_
+      .prepare(
+          "INSERT INTO release(round, event, epsilon, delta, state, model_hash, at) VALUES(?, ?, "
+          "?, ?, 'reserved', '', ?)")
+      .bind_all(round, json, row.epsilon, delta, now())
+      .run();
+  transaction.commit();
+  return row;
 }
 
 void RunStore::close_round(const RoundRow& round, std::span<const ContributionRow> contributions,

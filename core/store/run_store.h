@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "collegium/layout.h"
+#include "collegium/privacy.h"
 #include "store/database.h"
 #include "store/lock_file.h"
 #include "store/timestamp.h"
@@ -62,6 +63,16 @@ struct EventRow {
   std::string text = {};
 };
 
+// What a round under central privacy was charged, before its noise was drawn.
+struct ReleaseRow {
+  std::uint64_t round = 0;
+  PrivacyEvent event = {};
+  double epsilon = 0;  // of this charge and all before it
+  double delta = 0;
+  bool released = false;        // its round is closed, with this model
+  std::string model_hash = {};  // empty until then
+};
+
 // A model in the run's folder: `file` relative to the folder, `hash` of its raw float32 bytes, in
 // hex.
 struct Checkpoint {
@@ -109,6 +120,12 @@ class RunStore {
                               std::span<const float> model);
   // Throws SystemError when the file is missing or is not what the run recorded.
   std::vector<float> load_checkpoint(const Checkpoint& model, const Layout& layout) const;
+
+  // Charges `event` to a round, once: repeating it finds the same charge, another event for it is
+  // refused (ConfigError). Durable when it returns. Closing the round marks it released in the same
+  // transaction: until then no process has shown the model to anybody, so a restart may draw again.
+  ReleaseRow charge(std::uint64_t round, const PrivacyEvent& event, double delta);
+  std::vector<ReleaseRow> releases() const;  // by round
 
   // One transaction. Rows of an earlier, abandoned attempt at the same round are replaced.
   void close_round(const RoundRow& round, std::span<const ContributionRow> contributions,

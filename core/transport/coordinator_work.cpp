@@ -49,6 +49,14 @@ bool CoordinatorJobs::start(const CoordinatorAction& action) {
       if (failure_.empty()) failure_ = failure;
       post_(std::move(done));
     });
+  } else if (const auto* charge = std::get_if<ChargeRound>(&action)) {
+    run(!work_.durable(), [this, c = *charge] {
+      const std::string failure = failure_of([&] { work_.charge(c.round); });
+      if (failure.empty())
+        post_(RoundCharged{c.round, c.attempt});
+      else
+        post_(ChargeFailed{c.round, c.attempt, failure});
+    });
   } else if (const auto* finish = std::get_if<FinishAggregate>(&action)) {
     run(small, [this, f = *finish] {
       AggregationDone done{f.round, f.attempt, {}};

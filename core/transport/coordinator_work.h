@@ -26,6 +26,8 @@ class CoordinatorWork {
   virtual void open_aggregate(std::uint64_t round) = 0;  // drops one that is open
   virtual std::optional<Refusal> accumulate(const std::string& site, const Bytes& values,
                                             double weight) = 0;
+  // Durable when it returns; called before finish_aggregate() where the run is to be charged.
+  virtual void charge(std::uint64_t round) = 0;
   virtual SharedBlob finish_aggregate() = 0;  // the new model
   virtual void drop_aggregate() = 0;
 

@@ -1,13 +1,16 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "collegium/aggregator.h"
 #include "collegium/layout.h"
+#include "collegium/privacy.h"
 #include "federation/coordinator.h"
+#include "privacy/central_plan.h"
 #include "transport/coordinator_work.h"
 #include "transport/float_bytes.h"
 
@@ -19,6 +22,9 @@ class RunJournal {
   virtual ~RunJournal() = default;
   // Durable when it returns; `model` is empty for an abandoned round.
   virtual void round(const RoundRecord& record, std::span<const float> model) = 0;
+  // The charge of a round under central privacy: durable when it returns, and the same one however
+  // often it is asked for. It counts as released with the round that is closed.
+  virtual void charge(std::uint64_t round, const PrivacyEvent& event, double delta) = 0;
   virtual void metrics(const std::string& site, std::uint64_t round,
                        const std::vector<Metric>& metrics) = 0;
   virtual void log(const LogEvent& event) = 0;
@@ -27,14 +33,17 @@ class RunJournal {
 };
 
 // Aggregation by a plugin, the model it moves, and the journal: model after = model before + the
-// aggregated update.
+// aggregated update, with noise on it under central privacy.
 class RunWork final : public CoordinatorWork {
  public:
   struct Options {
     RoundRules rules;
     std::function<std::unique_ptr<Aggregator>()> aggregator;  // a new one every round
     SharedBlob model;                                         // where the run stands
-    RunJournal* journal = nullptr;                            // none: nothing is written down
+    std::optional<CentralPlan> central;  // noise for the aggregate; then the next two and a journal
+    const Layout* layout = nullptr;
+    SecureRandom* random = nullptr;
+    RunJournal* journal = nullptr;                     // none: nothing is written down
     std::function<void(const RoundRecord&)> on_round;  // after it is durable; from a worker thread
     std::function<void(const LogEvent&)> on_log;
   };
@@ -45,6 +54,7 @@ class RunWork final : public CoordinatorWork {
   void open_aggregate(std::uint64_t round) override;
   std::optional<Refusal> accumulate(const std::string& site, const Bytes& values,
                                     double weight) override;
+  void charge(std::uint64_t round) override;
   SharedBlob finish_aggregate() override;
   void drop_aggregate() override;
   void persist(const RoundRecord& record, const SharedBlob& model) override;
@@ -62,6 +72,7 @@ class RunWork final : public CoordinatorWork {
   Options options_;
   SharedBlob model_;
   std::unique_ptr<Aggregator> aggregator_;
+  std::vector<double> weights_;   // of what was accumulated
   std::vector<Floats> retained_;  // for an aggregator that looks at all updates at once
   std::vector<std::unique_ptr<std::string>> names_;  // Update::site is a view
 };

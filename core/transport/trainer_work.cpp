@@ -1,10 +1,14 @@
 #include "transport/trainer_work.h"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 #include <vector>
 
 #include "collegium/error.h"
-#include "transport/float_bytes.h"
+#include "config/privacy_config.h"
+#include "config/training_config.h"
+#include "privacy/update_noise.h"
 
 namespace collegium {
 namespace {
@@ -19,20 +23,28 @@ std::unique_ptr<PrivacyMechanism> make(const TrainerWork::Options& options, cons
   return options.mechanism(table);
 }
 
+std::string tables_of(const TrainTask& task) {
+  Settings tables;
+  tables.set("privacy", task.privacy);
+  tables.set("mechanism", task.mechanism);
+  tables.set("training", task.training);
+  tables.set("rounds", static_cast<std::int64_t>(task.rounds));
+  return tables.to_toml();
+}
+
 }  // namespace
 
 TrainerWork::TrainerWork(Options options) : options_(std::move(options)) {}
 
 TrainerWork::TrainerWork(Options options, std::shared_ptr<Trainer> trainer,
                          const Settings& mechanism)
-    : options_(std::move(options)),
-      trainer_(std::move(trainer)),
-      mechanism_(make(options_, mechanism)) {}
+    : options_(std::move(options)), trainer_(std::move(trainer)) {
+  make(options_, mechanism);  // an unknown name is refused here
+}
 
 std::string TrainerWork::prepare(const at_site::Prepare& run) {
-  auto mechanism = make(options_, run.mechanism);
+  make(options_, run.mechanism);
   trainer_ = options_.prepare(run);
-  mechanism_ = std::move(mechanism);
   return trainer().layout().hash();
 }
 
@@ -47,11 +59,66 @@ RoundContext TrainerWork::context_of(const TrainTask& task) const {
       .run = task.run, .round = task.round, .site = options_.site, .layout = &trainer_->layout()};
 }
 
+const TrainerWork::Protection& TrainerWork::protection(const TrainTask& task) {
+  std::string asked = tables_of(task);
+  if (asked == protection_.asked) return protection_;
+  Protection fresh{
+      .asked = std::move(asked), .site = {}, .mechanism = make(options_, task.mechanism)};
+  const auto privacy = PrivacyConfig::read(task.privacy);
+  if (privacy && privacy->protects_sites()) {
+    if (fresh.mechanism)
+      throw ConfigError(Problem{
+          .what = "two things would be done to one update",
+          .where = "site " + options_.site,
+          .expected = "[privacy] unit = \"site\", or a [mechanism]",
+          .found = "both",
+          .remedy = "leave out [mechanism]: the whole update is clipped and noised already"});
+    fresh.site =
+        SitePlan::of(TrainingConfig::read(task.training), *privacy, options_.n_public, task.rounds);
+    if (fresh.site->noise_here && !options_.random)
+      throw ConfigError(
+          Problem{.what = "this site has no source of noise", .where = "site " + options_.site});
+  }
+  protection_ = std::move(fresh);
+  return protection_;
+}
+
 SiteWork::Spent TrainerWork::reserve(const TrainTask& task, std::uint64_t attempt) {
   const PrivacyEvent training = trainer().cost(task);
-  const PrivacyEvent mechanism = mechanism_ ? mechanism_->event(context_of(task)) : PrivacyEvent{};
+  const Protection& own = protection(task);
+  PrivacyEvent whole;
+  if (own.site) whole = own.site->event();
+  if (own.mechanism) whole = own.mechanism->event(context_of(task));
   if (!options_.vault) return {};
-  return options_.vault->reserve(task, attempt, training, mechanism);
+  return options_.vault->reserve(task, attempt, training, whole);
+}
+
+// Whatever the data do, an update leaves: training that fails because of them gives zeros, which
+// the noise hides like any other update. Steps and weight are public.
+TrainResult TrainerWork::train_site(const SitePlan& plan, const Floats& model,
+                                    std::span<float> delta, const TrainTask& task,
+                                    const Progress& progress) {
+  bool stopped = false;
+  const auto watched = [&](std::int64_t step, std::int64_t steps, double loss) {
+    stopped = !progress(step, steps, loss);
+    return !stopped;
+  };
+  TrainResult result;
+  try {
+    result.note = trainer().train(model.values(), delta, task, watched).note;
+  } catch (const DataError& error) {
+    if (stopped) throw;
+    std::fill(delta.begin(), delta.end(), 0.0f);
+    log({LogEvent::Level::warning, options_.site,
+         std::string("training failed, and its update counts as zero: ") + error.what()});
+  }
+  clip_update(delta, trainer().layout(), plan.clip);
+  if (plan.noise_here)
+    noise_update(delta, trainer().layout(), plan.noise_multiplier * plan.clip, *options_.random);
+  result.steps = plan.steps;
+  result.weight = plan.weight;
+  result.loss = std::numeric_limits<double>::quiet_NaN();
+  return result;
 }
 
 SiteWork::Output TrainerWork::train(const at_site::Train& order, const Progress& progress) {
@@ -63,6 +130,7 @@ SiteWork::Output TrainerWork::train(const at_site::Train& order, const Progress&
                                 .where = "site " + options_.site,
                                 .expected = std::to_string(size) + " values",
                                 .found = std::to_string(model.values().size())});
+  const Protection& own = protection(order.task);
   std::vector<Metric> metrics;
   if (order.evaluate) metrics = trainer.evaluate(model.values(), order.task);
   std::vector<float> delta(size);
@@ -71,12 +139,15 @@ SiteWork::Output TrainerWork::train(const at_site::Train& order, const Progress&
     if (options_.on_progress) options_.on_progress(order.task, step, steps);
     return progress(step, steps, loss);
   };
-  output.result = trainer.train(model.values(), delta, order.task, watched);
+  if (own.site)
+    output.result = train_site(*own.site, model, delta, order.task, watched);
+  else
+    output.result = trainer.train(model.values(), delta, order.task, watched);
   output.result.metrics.insert(output.result.metrics.begin(), metrics.begin(), metrics.end());
-  if (mechanism_) {
+  if (own.mechanism) {
     RoundContext context = context_of(order.task);
     context.local_steps = output.result.steps;
-    mechanism_->apply(delta, context, *options_.random);
+    own.mechanism->apply(delta, context, *options_.random);
   }
   output.update = std::make_shared<const Blob>(Blob::of(bytes_of(std::move(delta))));
   return output;

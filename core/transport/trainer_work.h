@@ -1,10 +1,14 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 
 #include "collegium/privacy.h"
 #include "federation/trainer.h"
+#include "privacy/site_plan.h"
+#include "transport/float_bytes.h"
 #include "transport/site_work.h"
 
 namespace collegium {
@@ -20,7 +24,8 @@ class SiteVault {
   virtual void persist(const StoredResult& result, bool charged) = 0;
 };
 
-// A site's work over a Trainer: cost -> reserve -> train -> mechanism -> the update as a blob.
+// A site's work over a Trainer: cost -> reserve -> train -> clip, noise or mechanism -> the update
+// as a blob.
 class TrainerWork final : public SiteWork {
  public:
   struct Options {
@@ -29,7 +34,8 @@ class TrainerWork final : public SiteWork {
     std::function<std::shared_ptr<Trainer>(const at_site::Prepare&)> prepare = {};
     // Makes the mechanism that the run asks for; null: none is known here.
     std::function<std::unique_ptr<PrivacyMechanism>(const Settings& mechanism)> mechanism = {};
-    SecureRandom* random = nullptr;  // required where there is a mechanism
+    SecureRandom* random = nullptr;  // required where a whole update is noised
+    std::int64_t n_public = 0;       // number of patients that may be known; 0: none is
     SiteVault* vault = nullptr;      // none: nothing is charged and nothing outlives the process
     std::function<void(const Bytes& model)> keep_final_model = {};
     std::function<void(const LogEvent&)> on_log = {};
@@ -50,12 +56,23 @@ class TrainerWork final : public SiteWork {
   void log(const LogEvent& event) override;
 
  private:
+  // What becomes of a whole update before it leaves; neither: nothing.
+  struct Protection {
+    std::string asked;  // the tables that it follows from
+    std::optional<SitePlan> site;
+    std::unique_ptr<PrivacyMechanism> mechanism;
+  };
+
   Trainer& trainer();
   RoundContext context_of(const TrainTask& task) const;
+  // Of this very task: a task need not ask for what the first one asked for.
+  const Protection& protection(const TrainTask& task);
+  TrainResult train_site(const SitePlan& plan, const Floats& model, std::span<float> delta,
+                         const TrainTask& task, const Progress& progress);
 
   Options options_;
   std::shared_ptr<Trainer> trainer_;
-  std::unique_ptr<PrivacyMechanism> mechanism_;
+  Protection protection_;
 };
 
 }  // namespace collegium

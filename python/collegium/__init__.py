@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # what static tools see; at run time __getattr__ below does t
     )
     from collegium.federation import Federation, resume
     from collegium.optimizers import SGD, Adam
-    from collegium.privacy import DPSGD
+    from collegium.privacy import DPSGD, SiteDP
     from collegium.run import Run
     from collegium.site import Site
 
@@ -40,6 +40,7 @@ _HOME = {
     "Adam": "optimizers",
     "SGD": "optimizers",
     "DPSGD": "privacy",
+    "SiteDP": "privacy",
     "aggregate": "aggregation",
     "CollegiumError": "errors",
     "ConfigError": "errors",

@@ -13,7 +13,7 @@ from collegium.execute import execute
 from collegium.losses import DiceLoss
 from collegium.networks import Network
 from collegium.optimizers import SGD, Adam
-from collegium.privacy import DPSGD
+from collegium.privacy import DPSGD, SiteDP
 from collegium.run import Run
 
 Plugin = str | tuple[str, Mapping[str, Any]]
@@ -45,14 +45,16 @@ class Federation:
         How updates are combined: "weighted_mean", or a plugin's.
     mechanism : str or (str, settings), optional
         What a site does to a whole update before it leaves: "percentile", "sparse_vector", or a plugin's.
-    privacy : DPSGD, optional
-        Patient-level privacy inside each site.
+    privacy : DPSGD or SiteDP, optional
+        Privacy of patients, by DP-SGD inside each site, or of whole sites, by noise on their updates.
     weighting : {"iterations", "subjects", "equal"}
         Weight of a site's update.
     trainable : sequence of str, optional
         Substrings of the parameters that are trained ("norm", "bias", "head"); default: all.
     min_sites : int, optional
-        Results a round needs to close; default: all sites.
+        Results a round needs to close; default: all sites, or 1 where cohorts are drawn.
+    cohort_rate : float
+        Probability with which each site is asked in a round. It spares work, not privacy: epsilon counts every round.
     round_deadline : float
         Seconds a round may take.
     evaluate_every : int
@@ -85,10 +87,11 @@ class Federation:
         rounds: int = 20,
         aggregator: Plugin = "weighted_mean",
         mechanism: Plugin | None = None,
-        privacy: DPSGD | None = None,
+        privacy: DPSGD | SiteDP | None = None,
         weighting: Literal["iterations", "subjects", "equal"] = "iterations",
         trainable: Sequence[str] = (),
         min_sites: int | None = None,
+        cohort_rate: float = 1.0,
         round_deadline: float = 3600.0,
         evaluate_every: int = 1,
         seed: int = 1,
@@ -117,6 +120,7 @@ class Federation:
             "federation": {
                 "name": name,
                 "rounds": rounds,
+                "cohort_rate": float(cohort_rate),
                 "round_deadline": float(round_deadline),
                 "evaluate_every": evaluate_every,
                 "seed": seed,
@@ -272,10 +276,10 @@ class Federation:
 
     def __repr__(self) -> str:
         table = self.config
-        private = "privacy" in table
+        unit = table["privacy"].get("unit", "patient") if "privacy" in table else None
         return (
             f"<Federation {table['federation']['name']!r}: {table['network']['name']}, {table['federation']['rounds']} rounds, "
-            f"{table['aggregator']['name']}, {'patient-level privacy' if private else 'no privacy'}>"
+            f"{table['aggregator']['name']}, {f'{unit}-level privacy' if unit else 'no privacy'}>"
         )
 
 

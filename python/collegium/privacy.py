@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from collegium._load import core
 
@@ -57,6 +57,56 @@ class DPSGD:
         return table
 
 
+@dataclass(frozen=True, kw_only=True)
+class SiteDP:
+    """Privacy of whole sites: each site's update is clipped, and Gaussian noise hides it (McMahan et al. 2018).
+
+    Neighbouring federations differ by one site that takes part or sends zeros. It needs very many sites, or few trained
+    parameters, to leave something to learn; :class:`DPSGD` protects patients instead. Needs ``local_steps``.
+
+    Parameters
+    ----------
+    clip : float
+        Largest L2 norm of a site's whole update.
+    epsilon : float, optional
+        Target for the whole run; the noise is calibrated to meet it. Exactly one of epsilon and noise_multiplier.
+    noise_multiplier : float, optional
+        Standard deviation of the noise, divided by the sensitivity of what it is added to.
+    delta : float
+        Probability mass the guarantee leaves out; it has to be well below one over the number of sites.
+    where : {"site", "coordinator"}
+        Who adds the noise: each site to its own update, so that nobody has to be trusted, or the coordinator once a
+        round to the aggregate, which takes far less noise and asks for an aggregator that bounds its sensitivity.
+    max_weight : float, optional
+        Weight that no site exceeds; needed with ``where="coordinator"`` and ``weighting="subjects"``.
+
+    Examples
+    --------
+    >>> SiteDP(clip=0.5, epsilon=8.0, delta=1e-3, where="coordinator").settings()["where"]
+    'coordinator'
+    """
+
+    clip: float = 1.0
+    epsilon: float | None = None
+    noise_multiplier: float | None = None
+    delta: float = 1e-3
+    where: Literal["site", "coordinator"] = "site"
+    max_weight: float | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """Keys of the ``[privacy]`` table."""
+        table: dict[str, Any] = {
+            "unit": "site",
+            "where": self.where,
+            "clip": float(self.clip),
+            "delta": float(self.delta),
+        }
+        for key in ("epsilon", "noise_multiplier", "max_weight"):
+            if getattr(self, key) is not None:
+                table[key] = float(getattr(self, key))
+        return table
+
+
 def epsilon(*, noise_multiplier: float, sampling_rate: float, steps: int, delta: float) -> float:
     """Epsilon of ``steps`` Poisson-sampled Gaussian steps.
 
@@ -96,4 +146,4 @@ def calibrate(*, epsilon: float, delta: float, sampling_rate: float, steps: int)
     )
 
 
-__all__ = ["DPSGD", "calibrate", "epsilon"]
+__all__ = ["DPSGD", "SiteDP", "calibrate", "epsilon"]

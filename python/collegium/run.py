@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from collegium.networks import Network
 
 
+def _mechanism(settings: dict[str, Any]) -> str:
+    if not settings:
+        return "no privacy"
+    if settings.get("unit", "patient") == "patient":
+        return "DP-SGD, Poisson sampling"
+    return f"clipped updates, Gaussian noise added by the {settings.get('where', 'site')}"
+
+
 class Run:
     """A finished, stopped or still running federation, as its folder tells it.
 
@@ -96,9 +104,10 @@ class Run:
 
     @property
     def left_out(self) -> pd.DataFrame:
-        """The contributions that did not count, with the reason. Empty when everybody was in every round."""
+        """The contributions that did not count, with the reason. Empty when every site that was asked is in every round."""
         return self._frame(
-            "SELECT round, site, state, reason FROM contribution WHERE state <> 'accepted' ORDER BY round, site"
+            "SELECT round, site, state, reason FROM contribution WHERE state <> 'accepted' AND code <> 'not_drawn' "
+            "ORDER BY round, site"
         )
 
     @property
@@ -109,10 +118,44 @@ class Run:
         )
         settings = self.config.get("privacy", {})
         frame["unit"] = settings.get("unit", "patient") if settings else "none"
-        frame["mechanism"] = "DP-SGD, Poisson sampling" if settings else "no privacy"
-        frame["neighbours"] = "one patient added or removed" if settings else ""
+        frame["mechanism"] = _mechanism(settings)
+        frame["neighbours"] = (
+            f"one {settings.get('unit', 'patient')} added or removed" if settings else ""
+        )
         frame["accountant"] = "RDP" if settings else ""
         return frame
+
+    @property
+    def releases(self) -> pd.DataFrame:
+        """What the coordinator noised itself: a row a round, with epsilon of that round and all before it.
+
+        Empty unless the run has ``SiteDP(where="coordinator")``.
+        """
+        return self._frame("SELECT * FROM release ORDER BY round")
+
+    @property
+    def guarantee(self) -> dict[str, Any]:
+        """What the run as a whole promises: ``unit``, ``where``, ``epsilon``, ``delta``, ``neighbours``, ``against``.
+
+        Each site protects people, or itself, of its own, so a run's epsilon is the largest of its sites'. It is infinite
+        where nothing is promised.
+        """
+        settings = self.config.get("privacy")
+        if not settings:
+            return {"unit": "none", "epsilon": float("inf"), "against": "nobody"}
+        unit, where = settings.get("unit", "patient"), settings.get("where", "site")
+        central = where == "coordinator"
+        spent = self.releases if central else self.privacy
+        return {
+            "unit": unit,
+            "where": where,
+            "epsilon": float(spent["epsilon"].max()),
+            "delta": float(spent["delta"].max()),
+            "neighbours": f"one {unit} added or removed",
+            "against": "the other sites, and whoever has a model of the run; the coordinator is trusted"
+            if central
+            else "everybody, the coordinator included",
+        }
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -188,6 +231,7 @@ class Run:
                 "sites": self.sites.to_dict("records"),
                 "left_out": self.left_out.to_dict("records"),
                 "privacy": self.privacy.to_dict("records"),
+                "guarantee": self.guarantee,
             },
             indent=2,
             default=str,

@@ -23,6 +23,57 @@ std::vector<std::string> sites_of(const std::vector<at_coordinator::Pull>& pulls
   return names;
 }
 
+// ---- cohorts that are drawn
+
+TEST(CoordinatorCollect, AsksOnlyWhomTheCohortNames) {
+  CoordinatorDesk desk;
+  desk.options.min_sites = 1;
+  desk.options.draw_cohort = [](std::uint64_t, std::uint64_t) {
+    return std::vector<bool>{true, false, true};
+  };
+  desk.join_all();
+  EXPECT_THAT(desk.told(Kind::task), ElementsAre("guys", "leeds"));
+  desk.result("kings", 1, blob_with(4, 1));  // stored in an earlier attempt, perhaps
+  EXPECT_EQ(desk.reason("kings", Kind::rejected).code, "not_in_cohort");
+  desk.result("guys", 1, blob_with(4, 1));
+  desk.result("leeds", 1, blob_with(4, 1));
+  desk.accumulate();
+  desk.close(1, 2);
+  EXPECT_EQ(desk.contribution("kings").code, "not_drawn");
+  EXPECT_EQ(desk.contribution("guys").state, Contribution::State::accepted);
+  EXPECT_TRUE(desk.logged("round 1 closed with 2 of 2 sites"));
+}
+
+// ---- central privacy
+
+TEST(CoordinatorCollect, PaysForARoundBeforeItIsAggregated) {
+  CoordinatorDesk desk;
+  desk.options.charges_rounds = true;
+  desk.join_all();
+  for (const char* site : {"guys", "kings", "leeds"}) desk.result(site, 1, blob_with(4, 1));
+  desk.accumulate();
+  ASSERT_EQ(desk.now_of<at_coordinator::ChargeRound>().size(), 1u);
+  EXPECT_THAT(desk.ever<at_coordinator::FinishAggregate>(), IsEmpty());
+  desk.give(at_coordinator::RoundCharged{1, 9});  // of another attempt
+  EXPECT_THAT(desk.ever<at_coordinator::FinishAggregate>(), IsEmpty());
+  desk.give(at_coordinator::RoundCharged{1, 1});
+  EXPECT_EQ(desk.now_of<at_coordinator::FinishAggregate>().size(), 1u);
+}
+
+TEST(CoordinatorCollect, AggregatesNothingThatCouldNotBePaidFor) {
+  CoordinatorDesk desk;
+  desk.options.charges_rounds = true;
+  desk.join_all();
+  for (const char* site : {"guys", "kings", "leeds"}) desk.result(site, 1, blob_with(4, 1));
+  desk.accumulate();
+  desk.give(at_coordinator::ChargeFailed{1, 1, "the disk is full"});
+  EXPECT_THAT(desk.ever<at_coordinator::FinishAggregate>(), IsEmpty());
+  const auto records = desk.now_of<at_coordinator::PersistRound>();
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_FALSE(records[0].record.closed);
+  EXPECT_THAT(records[0].record.reason, testing::HasSubstr("the disk is full"));
+}
+
 // ---- collecting
 
 TEST(CoordinatorCollect, PullsInCohortOrderOnceNoMoreAreAwaitedAndStagesTwoAtATime) {

@@ -15,6 +15,7 @@ void World::start_coordinator() {
   options.round_deadline = 90;
   options.deterministic = plan_.deterministic && plan_.bug != PlantedBug::ignores_cohort_order;
   options.staging = plan_.staging;
+  options.charges_rounds = plan_.is_central;
   options.layout = "layout";
   options.rules.layout_size = kFloats;
   options.start_limit = 900;
@@ -26,6 +27,7 @@ void World::start_coordinator() {
   process.serving.reset();
   process.served_to.clear();
   process.in_memory.clear();
+  process.charges_in_memory.clear();
   trace("coordinator starts after round " + std::to_string(process.disk.closed_round));
   tell(Started{now_});
 }
@@ -81,6 +83,7 @@ void World::carry_out(const CoordinatorAction& action) {
   CoordinatorProcess& process = *coordinator_;
   if (const auto* send = std::get_if<at_coordinator::Send>(&action)) {
     check_answer(send->site, send->message);
+    check_shown(send->message);
     to_site(send->site, send->message);
   } else if (const auto* serve = std::get_if<at_coordinator::Serve>(&action)) {
     process.serving = serve->blob;
@@ -97,6 +100,8 @@ void World::carry_out(const CoordinatorAction& action) {
     process.in_memory.clear();
   } else if (const auto* add = std::get_if<at_coordinator::Accumulate>(&action)) {
     accumulate(*add);
+  } else if (const auto* paid = std::get_if<at_coordinator::ChargeRound>(&action)) {
+    charge(*paid);
   } else if (const auto* finish = std::get_if<at_coordinator::FinishAggregate>(&action)) {
     finish_aggregate(*finish);
   } else if (const auto* round = std::get_if<at_coordinator::PersistRound>(&action)) {
@@ -158,6 +163,23 @@ void World::accumulate(const at_coordinator::Accumulate& action) {
   });
 }
 
+// Two steps: a kill between them leaves a charge that nobody knows to be made.
+void World::charge(const at_coordinator::ChargeRound& action) {
+  const auto alive = [this, life = coordinator_->life](std::function<void()> what) {
+    return [this, life, what] {
+      if (life == coordinator_->life) what();
+    };
+  };
+  const double first = seconds(0.5);
+  later(first, alive([this, action] {
+          const bool lazy = plan_.bug == PlantedBug::charges_in_memory;
+          (lazy ? coordinator_->charges_in_memory : coordinator_->charges).insert(action.round);
+        }));
+  later(first + seconds(0.5), alive([this, action] {
+          tell(at_coordinator::RoundCharged{action.round, action.attempt});
+        }));
+}
+
 void World::finish_aggregate(const at_coordinator::FinishAggregate& action) {
   CoordinatorProcess& process = *coordinator_;
   process.worker_free = std::max(process.worker_free, now_) + seconds(0.05);
@@ -167,7 +189,22 @@ void World::finish_aggregate(const at_coordinator::FinishAggregate& action) {
     std::vector<float> model = floats_of(process.disk.model->bytes);
     for (std::size_t i = 0; i < kFloats; ++i)
       model[i] += process.sum[i] / static_cast<float>(process.weight);
-    tell(at_coordinator::AggregationDone{action.round, action.attempt, blob_of(model)});
+    if (plan_.is_central) {
+      if (process.charges.count(action.round) == 0)
+        witness_.breach("round " + std::to_string(action.round) +
+                        ": noise is drawn before its charge is durable");
+      std::vector<float> noise(kFloats);
+      for (float& one : noise) one = static_cast<float>(random_() % 1000) / 1000.0f;
+      for (std::size_t i = 0; i < kFloats; ++i) model[i] += noise[i];
+      const Digest digest = blob_of(model)->id.digest;
+      witness_.noise[digest] = noise;
+      if (plan_.bug == PlantedBug::shows_before_writing) check_shown(action.round, digest);
+    }
+    // Slow noise: a kill before the round is written forgets a draw.
+    later(plan_.is_central ? seconds(2) : 0, [this, action, life, noised = blob_of(model)] {
+      if (life == coordinator_->life)
+        tell(at_coordinator::AggregationDone{action.round, action.attempt, noised});
+    });
   });
 }
 

@@ -13,6 +13,9 @@ enum class PlantedBug : std::uint8_t {
   forgets_the_outbox,      // a restarted site has lost its stored result
   reserves_in_memory,      // the charge is not durable when training begins
   resumes_a_round_early,   // a restarted coordinator ignores the last closed round
+  charges_in_memory,       // the charge of a round is not durable when its noise is drawn
+  shows_before_writing,    // a noised model leaves before its round is written, so a crash draws
+                           // again
   ignores_cohort_order     // a deterministic run is combined in order of arrival
 };
 
@@ -26,8 +29,9 @@ struct Plan {
   std::size_t staging = 2;
   bool deterministic = true;
   bool is_private = false;
-  bool is_inline = true;                  // blobs travel in messages
-  bool over_the_wire = false;             // every message is encoded and decoded
+  bool is_central = false;     // the coordinator charges every round and adds noise to it
+  bool is_inline = true;       // blobs travel in messages
+  bool over_the_wire = false;  // every message is encoded and decoded
   double drop = 0, repeat = 0, slow = 0;  // shares of messages
   double crash_every = 0;                 // mean seconds between crashes of one process; 0: none
   double train_fails = 0, pull_fails = 0, corrupts = 0, not_finite = 0;  // shares of jobs

@@ -17,6 +17,7 @@ Plan kind_plan(std::uint64_t seed) {
   plan.is_private = below(2) == 0;
   plan.is_inline = below(2) == 0;
   plan.over_the_wire = below(8) == 0;
+  plan.is_central = below(2) == 0;
   plan.faults_until = 0;
   return plan;
 }

@@ -26,7 +26,9 @@ struct World::CoordinatorProcess {
   std::vector<float> sum;
   double weight = 0;
   std::vector<std::string> order;
+  std::set<std::uint64_t> charges_in_memory;
   // Durable.
+  std::set<std::uint64_t> charges;  // rounds
   CoordinatorResume disk;
   CoordinatorResume disk_before;  // a round earlier
 };

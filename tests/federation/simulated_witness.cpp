@@ -46,6 +46,25 @@ void World::check_answer(const std::string& site, const Message& message) {
     witness_.breach(name + ": rejected without a reason");
 }
 
+// Under central privacy a model that leaves is paid for, and a charge pays for one model.
+void World::check_shown(const Message& message) {
+  if (message.kind == Kind::task)
+    check_shown(message.round - 1, TaskBody::read(message.body).model.id.digest);
+  if (message.kind != Kind::finished) return;
+  if (const auto model = FinishedBody::read(message.body).model)
+    check_shown(message.round, model->id.digest);
+}
+
+void World::check_shown(std::uint64_t round, const Digest& model) {
+  if (!plan_.is_central || round == 0) return;
+  const std::string name = "round " + std::to_string(round);
+  if (coordinator_->charges.count(round) == 0)
+    witness_.breach(name + ": a model left before its charge was durable");
+  witness_.shown[round].insert(model);
+  if (witness_.shown[round].size() > 1)
+    witness_.breach(name + ": two different releases under one charge");
+}
+
 void World::check_closed(const RoundRecord& record, const SharedBlob& model) {
   const std::string name = "round " + std::to_string(record.round);
   if (witness_.closed.count(record.round) > 0)
@@ -84,6 +103,10 @@ void World::check_closed(const RoundRecord& record, const SharedBlob& model) {
   }
   std::vector<float> expected = witness_.models[record.round - 1];
   for (std::size_t i = 0; i < kFloats; ++i) expected[i] += sum[i] / static_cast<float>(weight);
+  if (plan_.is_central) {
+    const std::vector<float>& noise = witness_.noise.at(model->id.digest);
+    for (std::size_t i = 0; i < kFloats; ++i) expected[i] += noise[i];
+  }
   const std::vector<float> found = floats_of(model->bytes);
   if (found != expected) witness_.breach(name + " has another model than its contributions give");
   for (const float value : found) {

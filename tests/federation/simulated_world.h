@@ -27,6 +27,8 @@ class Witness {
   std::map<std::pair<std::string, std::uint64_t>, std::set<Digest>>
       outputs;                                  // released, by (site, round)
   std::map<Digest, std::vector<float>> values;  // of every update ever trained
+  std::map<Digest, std::vector<float>> noise;  // in every model ever aggregated under central noise
+  std::map<std::uint64_t, std::set<Digest>> shown;  // models that left the coordinator, by round
   std::map<Digest, double> weights;
   std::set<std::pair<std::string, Digest>> rejected_for_good;  // (site, update)
 
@@ -94,10 +96,13 @@ class World {
   void pull_update(const at_coordinator::Pull& pull);
   void accumulate(const at_coordinator::Accumulate& action);
   void finish_aggregate(const at_coordinator::FinishAggregate& action);
+  void charge(const at_coordinator::ChargeRound& action);
   void persist(const at_coordinator::PersistRound& action);
   void train(std::size_t index, const at_site::Train& action);
   void check_result(std::size_t index, const Message& message);
   void check_answer(const std::string& site, const Message& message);
+  void check_shown(const Message& message);
+  void check_shown(std::uint64_t round, const Digest& model);
   void check_closed(const RoundRecord& record, const SharedBlob& model);
   void check_end();
   std::size_t index_of(const std::string& site) const;

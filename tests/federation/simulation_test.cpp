@@ -74,6 +74,7 @@ TEST(Simulation, EndsWithTheFaultFreeModelWhenTheSameCohortsClose) {
     Plan faulty = plan_of(seed);
     faulty.deterministic = true;
     faulty.is_private = false;
+    faulty.is_central = false;
     faulty.not_finite = 0;
     faulty.min_sites = faulty.sites;
     Plan kind = faulty;
@@ -122,6 +123,8 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair(PlantedBug::forgets_the_outbox, "different output"),
         std::pair(PlantedBug::reserves_in_memory, "before its charge is durable"),
         std::pair(PlantedBug::resumes_a_round_early, "was written after it was closed"),
+        std::pair(PlantedBug::charges_in_memory, "noise is drawn before its charge is durable"),
+        std::pair(PlantedBug::shows_before_writing, "two different releases under one charge"),
         std::pair(PlantedBug::ignores_cohort_order, "another model than its contributions give")),
     [](const auto& info) { return "Number" + std::to_string(static_cast<int>(info.param.first)); });
 

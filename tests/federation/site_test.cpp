@@ -1,7 +1,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "federation/desks.h"
 
@@ -231,6 +234,69 @@ TEST(SitePrivacy, HidesNothingForAMechanismThatPromisesNothing) {
   const ResultBody result = ResultBody::read(desk.sent(Kind::result)->body);
   EXPECT_TRUE(result.loss);
   EXPECT_FALSE(result.epsilon);
+}
+
+// All that a site says in a round under privacy, asked how it is at every step, when training made
+// this of its data.
+std::vector<std::string> said(const TrainResult& result, std::int64_t steps_done, double seconds) {
+  SiteDesk desk;
+  desk.instructions.privacy.set("clip", 1.0);
+  desk.options.release_every = 60;
+  desk.welcome();
+  const auto ask = [&] { desk.message(Kind::ping, 1, {}); };
+  desk.task(1);
+  ask();
+  desk.give(at_site::Reserved{desk.ever<at_site::Reserve>().back().job, 0.5, 1e-3});
+  ask();
+  desk.give(at_site::TrainProgress{desk.ever<at_site::Train>().back().job, steps_done, 9});
+  ask();
+  desk.after(seconds);
+  desk.give(at_site::Trained{desk.ever<at_site::Train>().back().job, result, desk.update});
+  ask();
+  desk.persisted();
+  ask();
+  desk.at(1000 + 59);
+  ask();
+  desk.at(1000 + 60);
+  ask();
+  std::vector<std::string> messages;
+  for (const auto& send : desk.ever<at_site::Send>())
+    messages.push_back(std::string(name_of(send.message.kind)) + "\n" +
+                       send.message.body.to_toml());
+  return messages;
+}
+
+TEST(SitePrivacy, SaysTheSameWhateverItsDataAreAndHoweverLongTheyTake) {
+  const TrainResult one{.weight = 4, .steps = 4, .loss = 0.25, .metrics = {}, .note = ""};
+  const TrainResult other{.weight = 4,
+                          .steps = 4,
+                          .loss = 7.5,
+                          .metrics = {{"dice_wt", 0.5, 2}},
+                          .note = "2 gradients of patient 7 were not finite"};
+  const auto first = said(one, 1, 3), second = said(other, 8, 44);
+  EXPECT_EQ(first, second);
+  ASSERT_FALSE(first.empty());
+  EXPECT_EQ(std::count_if(first.begin(), first.end(),
+                          [](const std::string& text) { return text.starts_with("result"); }),
+            1);
+}
+
+TEST(SitePrivacy, HoldsAResultBackUntilAMultipleOfItsTime) {
+  SiteDesk desk;
+  desk.instructions.privacy.set("clip", 1.0);
+  desk.options.release_every = 60;
+  desk.welcome();
+  desk.task(1);
+  desk.give(at_site::Reserved{desk.ever<at_site::Reserve>().back().job, 0.5, 1e-3});
+  desk.after(61);
+  desk.trained();
+  desk.persisted();
+  EXPECT_EQ(desk.times_sent(Kind::result), 0u);
+  EXPECT_LE(desk.machine().next_tick(), 1000 + 120);
+  desk.at(1000 + 119);
+  EXPECT_EQ(desk.times_sent(Kind::result), 0u);
+  desk.at(1000 + 120);
+  EXPECT_EQ(desk.times_sent(Kind::result), 1u);
 }
 
 TEST(SitePrivacy, ChargesAnewOnlyForAnotherModelAfterAnOutputWasStored) {

@@ -15,7 +15,7 @@ ALLOWED = {
     "base": set(),
     "config": {"base"},
     "vector": {"base"},
-    "privacy": {"base", "vector"},
+    "privacy": {"base", "config", "vector"},
     "aggregation": {"base", "vector"},
     "wire": {"base"},
     "imaging": {"base"},

@@ -188,5 +188,57 @@ TEST_F(RunStoreTest, RecordsSitesEventsAndMetricsForThoseWhoRead) {
   EXPECT_EQ(text("SELECT group_concat(value) FROM metric ORDER BY round"), "0.5,0.875");
 }
 
+// ---- charges of central privacy
+
+PrivacyEvent noise(double multiplier) {
+  return {.kind = PrivacyEvent::Kind::gaussian, .noise_multiplier = multiplier};
+}
+
+TEST_F(RunStoreTest, ARoundIsChargedOnceHoweverOftenItIsTried) {
+  {
+    RunStore store = create();
+    EXPECT_FALSE(store.charge(1, noise(4), 1e-3).released);
+    store.charge(1, noise(4), 1e-3);
+  }  // killed before the round was closed
+  {
+    RunStore store = RunStore::open(folder_);
+    ASSERT_EQ(store.releases().size(), 1u);
+    store.charge(1, noise(4), 1e-3);  // drawn again: nothing of the first draw has left
+    store.abandon_round({.number = 1, .reason = "too few"}, {});
+    store.charge(1, noise(4), 1e-3);
+    EXPECT_FALSE(store.releases().at(0).released);
+    close(store, 1);
+    store.charge(2, noise(4), 1e-3);
+    close(store, 2);
+  }
+  const RunStore store = RunStore::open(folder_);
+  ASSERT_EQ(store.releases().size(), 2u);
+  EXPECT_TRUE(store.releases().at(0).released);
+  EXPECT_EQ(store.releases().at(1).model_hash, store.last_closed()->model.hash);
+  // Balle and Wang 2018, Thm. 8, at mu = 1/4 and sqrt(2)/4.
+  EXPECT_NEAR(store.releases().at(1).epsilon, 0.8940543, 1e-6);
+  EXPECT_LT(store.releases().at(0).epsilon, store.releases().at(1).epsilon);
+}
+
+TEST_F(RunStoreTest, AChargeIsNeverForSomethingElse) {
+  RunStore store = create();
+  store.charge(1, noise(4), 1e-3);
+  EXPECT_THAT(problem_of([&] { store.charge(1, noise(3), 1e-3); }).what, HasSubstr("before"));
+  EXPECT_THAT(problem_of([&] { store.charge(1, noise(4), 1e-2); }).what, HasSubstr("before"));
+}
+
+TEST_F(RunStoreTest, NoProgramCanTakeAChargeBack) {
+  RunStore store = create();
+  store.charge(1, noise(4), 1e-3);
+  close(store, 1);
+  Database other(folder_ / "run.db", Database::Mode::existing);
+  for (const char* sql :
+       {"DELETE FROM release", "UPDATE release SET epsilon = 0",
+        "UPDATE release SET state = 'reserved'", "UPDATE release SET model_hash = 'another'",
+        "INSERT OR REPLACE INTO release SELECT * FROM release"})
+    EXPECT_THROW(other.execute(sql), Error) << sql;
+  EXPECT_TRUE(store.releases().at(0).released);
+}
+
 }  // namespace
 }  // namespace collegium

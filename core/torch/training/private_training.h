@@ -2,9 +2,9 @@
 #include <cstdint>
 
 #include "privacy/noise.h"
+#include "privacy/private_plan.h"
 #include "privacy/private_sum.h"
 #include "torch/training/local_round.h"
-#include "torch/training/private_plan.h"
 
 namespace collegium {
 

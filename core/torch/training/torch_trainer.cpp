@@ -17,6 +17,17 @@
 #include "torch/training/validation.h"
 
 namespace collegium {
+namespace {
+
+// DP-SGD is asked for. Privacy of whole sites is not this class's: the update is clipped and noised
+// after plain training.
+std::optional<PrivacyConfig> patient_privacy(const TrainTask& task) {
+  auto privacy = PrivacyConfig::read(task.privacy);
+  if (privacy && privacy->protects_sites()) privacy.reset();
+  return privacy;
+}
+
+}  // namespace
 
 class TorchTrainer::Impl {
  public:
@@ -136,7 +147,7 @@ TrainResult TorchTrainer::Impl::train(std::span<const float> model, std::span<fl
                      .expected = std::to_string(layout.size()) + " values",
                      .found = std::to_string(model.size())});
   const auto training = TrainingConfig::read(task.training);
-  const auto privacy = PrivacyConfig::read(task.privacy);
+  const auto privacy = patient_privacy(task);
   const ThreadCount threads(resources.threads);
   split(training);
   if (training_set_->size() == 0 && !privacy)
@@ -196,7 +207,7 @@ TorchTrainer::~TorchTrainer() = default;
 const Layout& TorchTrainer::layout() const { return impl_->layout; }
 
 PrivacyEvent TorchTrainer::cost(const TrainTask& task) const {
-  const auto privacy = PrivacyConfig::read(task.privacy);
+  const auto privacy = patient_privacy(task);
   if (!privacy) return {};
   return impl_->plan(task, TrainingConfig::read(task.training), *privacy).event();
 }

@@ -113,6 +113,7 @@ def write_report(
         left_out=_table(run.left_out),
         privacy=_table(run.privacy),
         private="privacy" in run.config,
+        guarantee=run.guarantee,
         rounds=_table(rounds[columns]),
         config=meta.get("config", ""),
     )

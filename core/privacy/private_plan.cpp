@@ -1,4 +1,4 @@
-#include "torch/training/private_plan.h"
+#include "privacy/private_plan.h"
 
 #include "collegium/error.h"
 #include "privacy/accountant.h"
