@@ -18,6 +18,7 @@ void def_privacy(py::module_& m);
 void def_imaging(py::module_& m);
 void def_losses(py::module_& m);
 void def_networks(py::module_& m);
+void def_per_sample(py::module_& m);
 void def_plugins(py::module_& m);
 void def_datasets(py::module_& m);
 void def_evaluation(py::module_& m);

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from collegium._load import core
+from collegium.per_sample import SampleGradients, SampleLayouts, clipped_gradients
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,4 +147,12 @@ def calibrate(*, epsilon: float, delta: float, sampling_rate: float, steps: int)
     )
 
 
-__all__ = ["DPSGD", "SiteDP", "calibrate", "epsilon"]
+__all__ = [
+    "DPSGD",
+    "SampleGradients",
+    "SampleLayouts",
+    "SiteDP",
+    "calibrate",
+    "clipped_gradients",
+    "epsilon",
+]
