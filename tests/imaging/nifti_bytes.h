@@ -12,7 +12,6 @@
 #include <string>
 #include <vector>
 
-#include "imaging/temporary_folder.h"
 
 namespace collegium::testing {
 

@@ -6,13 +6,13 @@
 #include "collegium/error.h"
 #include "imaging/nifti.h"
 #include "nifti_bytes.h"
+#include "support/temporary_folder.h"
 
 namespace collegium {
 namespace {
 
 using testing::gzipped;
 using testing::NiftiBytes;
-using testing::TemporaryFolder;
 
 NiftiBytes good() {
   NiftiBytes file;

@@ -4,12 +4,11 @@
 
 #include "collegium/error.h"
 #include "imaging/nifti.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace collegium {
 namespace {
 
-using testing::TemporaryFolder;
 
 constexpr Affine kOblique{
     {{-0.9, 0.1, 0.2, 12}, {0.1, 1.1, -0.3, -7}, {0.2, 0.3, 2.5, 40}, {0, 0, 0, 1}}};

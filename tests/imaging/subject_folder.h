@@ -6,7 +6,7 @@
 
 #include "imaging/nifti.h"
 #include "imaging/subjects.h"
-#include "temporary_folder.h"
+#include "support/temporary_folder.h"
 
 namespace collegium::testing {
 

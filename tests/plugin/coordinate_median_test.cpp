@@ -4,7 +4,7 @@
 #include <random>
 
 #include "collegium/error.h"
-#include "plugin/folder.h"
+#include "plugin/fixture.h"
 #include "plugin/loader.h"
 
 namespace collegium {

@@ -7,7 +7,8 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "collegium/error.h"
-#include "plugin/folder.h"
+#include "plugin/fixture.h"
+#include "support/temporary_folder.h"
 
 namespace collegium {
 namespace {
@@ -50,7 +51,7 @@ TEST(Loader, TellsLibrariesApartThatAreLoadedOneAfterTheOther) {
 }
 
 TEST(Loader, TakesTheSameBytesOnceWhateverTheirPath) {
-  const Folder folder;
+  const TemporaryFolder folder(TemporaryFolder::Place::disk);
   const std::string copy = folder.write("copy.so", bytes_of(fixture("good")));
   Registry registry;
   const PluginListing first = load_plugin(registry, fixture("good"));
@@ -80,18 +81,18 @@ TEST(Loader, RefusesIncompleteInformation) {
 }
 
 TEST(Loader, RefusesWhatIsNoLibrary) {
-  const Folder folder;
+  const TemporaryFolder folder(TemporaryFolder::Place::disk);
   EXPECT_THAT(refusal(folder.write("text.so", "#include <vector>\n")).what,
               HasSubstr("not a shared library"));
   EXPECT_THAT(refusal(folder.write("empty.so", "")).what, HasSubstr("not a shared library"));
-  EXPECT_THAT(refusal(folder.file("none.so")).what,
+  EXPECT_THAT(refusal(folder / "none.so").what,
               AllOf(HasSubstr("cannot open"), HasSubstr("No such file")));
-  EXPECT_THAT(refusal(folder.path()).what, HasSubstr("not a plugin file"));
+  EXPECT_THAT(refusal(folder.path().string()).what, HasSubstr("not a plugin file"));
   EXPECT_THAT(refusal("/dev/null").what, HasSubstr("not a plugin file"));
 }
 
 TEST(Loader, RefusesAProgramAndAnotherProcessorsLibrary) {
-  const Folder folder;
+  const TemporaryFolder folder(TemporaryFolder::Place::disk);
   std::string bytes = bytes_of(fixture("good"));
   bytes[16] = 2;  // e_type: executable
   EXPECT_THAT(refusal(folder.write("program.so", bytes)).found, "ELF type 2");
@@ -102,7 +103,7 @@ TEST(Loader, RefusesAProgramAndAnotherProcessorsLibrary) {
 
 // Handed to the system's loader, most of these would end the process with SIGBUS.
 TEST(Loader, RefusesEveryTruncationOfALibrary) {
-  const Folder folder;
+  const TemporaryFolder folder(TemporaryFolder::Place::disk);
   const std::string whole = bytes_of(fixture("good"));
   for (std::size_t size = 1; size < whole.size(); size += 1 + whole.size() / 40) {
     refusal(folder.write("cut" + std::to_string(size) + ".so", whole.substr(0, size)));

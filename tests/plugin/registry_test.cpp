@@ -5,7 +5,7 @@
 
 #include "collegium/error.h"
 #include "collegium/version.h"
-#include "plugin/folder.h"
+#include "plugin/fixture.h"
 #include "plugin/loader.h"
 
 namespace collegium {

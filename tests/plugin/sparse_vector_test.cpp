@@ -9,7 +9,7 @@
 
 #include "../../plugins/sparse_vector/budget.h"
 #include "collegium/error.h"
-#include "plugin/folder.h"
+#include "plugin/fixture.h"
 #include "plugin/loader.h"
 #include "privacy/noise.h"
 #include "privacy/reference.h"

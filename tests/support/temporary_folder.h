@@ -1,9 +1,13 @@
 #pragma once
 #include <stdlib.h>
 
+#include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 namespace collegium {
 
@@ -34,6 +38,17 @@ class TemporaryFolder {
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+  // The file's path; folders in its name are made.
+  std::filesystem::path write(const std::string& name, std::string_view text) const {
+    const auto file = path_ / name;
+    std::filesystem::create_directories(file.parent_path());
+    std::ofstream(file, std::ios::binary) << text;
+    return file;
+  }
+  std::filesystem::path write(const std::string& name, std::span<const std::uint8_t> bytes) const {
+    return write(name, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
 
  private:
   std::filesystem::path path_;
