@@ -155,6 +155,12 @@ void check_federation(const py::dict& config) {
   if (federation.privacy) check_run(federation);
 }
 
+void resolve_plugins(py::dict& tables, const PluginFiles& plugins) {
+  py::list paths;
+  for (const auto& path : plugins.paths) paths.append(path.string());
+  if (!paths.empty()) tables["plugins"]["paths"] = paths;
+}
+
 // The file's own tables, with the paths that the core resolved in place of the relative ones.
 py::dict load_federation(const std::string& path) {
   const FederationConfig config = FederationConfig::load(path);
@@ -168,9 +174,7 @@ py::dict load_federation(const std::string& path) {
   run["folder"] = config.run.folder.string();
   tables["run"] = run;
   if (!config.network.initial.empty()) tables["network"]["initial"] = config.network.initial;
-  py::list paths;
-  for (const auto& plugin : config.plugin_paths) paths.append(plugin.string());
-  if (!paths.empty()) tables["plugins"]["paths"] = paths;
+  resolve_plugins(tables, config.plugins);
   return tables;
 }
 
@@ -181,6 +185,7 @@ py::dict load_site(const std::string& path) {
   tables["site"]["secret"] = config.secret.string();
   tables["site"]["state"] = config.state.string();
   if (tables.contains("data")) tables["data"]["path"] = config.data.path.string();
+  resolve_plugins(tables, config.plugins);
   return tables;
 }
 

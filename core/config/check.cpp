@@ -88,14 +88,6 @@ std::filesystem::path resolve(const std::filesystem::path& folder, const std::st
   return path.empty() ? std::filesystem::path() : (folder / path).lexically_normal();
 }
 
-std::vector<std::filesystem::path> read_plugin_paths(const Settings& settings,
-                                                     const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> paths;
-  for (const std::string& path : settings.table("plugins").texts("paths"))
-    paths.push_back(resolve(folder, path));
-  return paths;
-}
-
 std::string text_of(const std::vector<std::int64_t>& values) {
   std::string text = "[";
   for (const std::int64_t value : values) {

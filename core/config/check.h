@@ -31,8 +31,6 @@ void check_address(const Settings& table, std::string_view key, const std::strin
 std::vector<std::int64_t> read_volume(const Settings& table, std::string_view key);
 // Relative to `folder`, unless it is absolute or `folder` is empty.
 std::filesystem::path resolve(const std::filesystem::path& folder, const std::string& path);
-std::vector<std::filesystem::path> read_plugin_paths(const Settings& settings,
-                                                     const std::filesystem::path& folder);
 std::string text_of(const std::vector<std::int64_t>& values);  // "[96, 96, 64]"
 std::string text_of(double value);  // shortest text that reads back the same
 

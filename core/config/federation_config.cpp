@@ -92,7 +92,7 @@ FederationConfig FederationConfig::read(const Settings& settings,
   config.network.initial = resolve(folder, config.network.initial).string();
   config.training = TrainingConfig::read(training);
   config.privacy = PrivacyConfig::read(settings.table("privacy"));
-  config.plugin_paths = read_plugin_paths(settings, folder);
+  config.plugins = PluginFiles::read(settings, folder);
   // Known by name, but what stands inside is for the plugins to judge: they are handed out only
   // behind this check.
   settings.contains("aggregator");

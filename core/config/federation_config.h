@@ -7,6 +7,7 @@
 
 #include "collegium/settings.h"
 #include "config/network_config.h"
+#include "config/plugin_files.h"
 #include "config/privacy_config.h"
 #include "config/training_config.h"
 
@@ -65,7 +66,7 @@ struct FederationConfig {
   std::optional<PrivacyConfig> privacy;
   PluginConfig aggregator;
   PluginConfig mechanism;  // at the sites, before sending
-  std::vector<std::filesystem::path> plugin_paths;
+  PluginFiles plugins;
 
   // Paths are taken relative to `folder`. Throws ConfigError with position, expectation and remedy.
   static FederationConfig read(const Settings& settings, const std::filesystem::path& folder = {});

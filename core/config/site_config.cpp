@@ -8,7 +8,7 @@ DataConfig DataConfig::read(const Settings& table, const std::filesystem::path& 
                             const std::string& site) {
   DataConfig config;
   config.format = table.one_of("format", config.format, {"brats", "msd"});
-  config.path = resolve(folder, table.text("path"));
+  config.path = resolve(folder, table.text("path", ""));
   config.labels = table.one_of("labels", config.format == "msd" ? "msd" : "brats2018",
                                {"brats2018", "brats2023", "msd"});
   config.subjects = table.texts("subjects");
@@ -37,6 +37,7 @@ PolicyConfig PolicyConfig::read(const Settings& table) {
   if (table.contains("max_rounds"))
     config.max_rounds = table.integer_in("max_rounds", 1, 1, 1'000'000);
   config.release_every = table.number_in("release_every", config.release_every, 0.0, 86400.0);
+  config.pinned_plugins = table.boolean("pinned_plugins", config.pinned_plugins);
   return config;
 }
 
@@ -54,7 +55,7 @@ SiteConfig SiteConfig::read(const Settings& settings, const std::filesystem::pat
   const Settings data = settings.table("data");
   config.data = DataConfig::read(data, folder, config.name);
   config.policy = PolicyConfig::read(settings.table("policy"));
-  config.plugin_paths = read_plugin_paths(settings, folder);
+  config.plugins = PluginFiles::read(settings, folder);
   const Settings resources = settings.table("resources");
   config.threads = resources.integer_in("threads", config.threads, 1, 1024);
   config.device = resources.one_of("device", config.device, {"auto", "cpu", "cuda"});
@@ -68,7 +69,13 @@ SiteConfig SiteConfig::read(const Settings& settings, const std::filesystem::pat
 }
 
 SiteConfig SiteConfig::load(const std::filesystem::path& file) {
-  return read(Settings::load(file.string()), file.parent_path());
+  const Settings settings = Settings::load(file.string());
+  SiteConfig config = read(settings, file.parent_path());
+  if (config.data.path.empty())
+    refuse_value(settings.table("data"), "path", "is missing",
+                 "the folder of the subjects, or a dataset.json", "nothing",
+                 "add path = \"...\" to [data]");
+  return config;
 }
 
 }  // namespace collegium

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "collegium/settings.h"
+#include "config/plugin_files.h"
 
 namespace collegium {
 
 // The [data] table.
 struct DataConfig {
   std::string format = "brats";  // brats: a folder a subject; msd: a dataset.json
-  std::filesystem::path path;
+  std::filesystem::path path;  // empty: the data set is handed over in memory
   std::string labels;  // brats2018, brats2023, msd; default: brats2018, or msd for that format
   std::vector<std::string> subjects;  // names of the subjects to use; empty: all
   std::string id;                     // of the data set in the ledger; default: the site's name
@@ -39,6 +40,7 @@ struct PolicyConfig {
   std::vector<std::string> models;  // networks that may be trained here; empty: any built-in one
   std::optional<std::int64_t> max_rounds;  // of one run
   double release_every = 0;  // seconds: a private result leaves at a multiple of it after its task
+  bool pinned_plugins = false;  // a library without a pin under [plugins] is not loaded
 
   static PolicyConfig read(const Settings& table);
 };
@@ -53,12 +55,13 @@ struct SiteConfig {
   bool insecure = false;
   DataConfig data;
   PolicyConfig policy;
-  std::vector<std::filesystem::path> plugin_paths;
+  PluginFiles plugins;
   std::int64_t threads = 1;
   std::string device = "auto";  // auto, cpu, cuda: what this machine allows
 
   // Paths are taken relative to `folder`. Throws ConfigError with position, expectation and remedy.
   static SiteConfig read(const Settings& settings, const std::filesystem::path& folder = {});
+  // The same from a file, which has to say where the data are.
   static SiteConfig load(const std::filesystem::path& file);
 };
 

@@ -145,10 +145,4 @@ PluginListing load_plugin(Registry& registry, const std::string& path,
                        info.register_plugin);
 }
 
-void load_configured_plugins(const std::vector<std::filesystem::path>& paths) {
-  PluginSearch search;
-  for (const auto& path : paths) search.paths.push_back(path.string());
-  load_plugins(registry(), search);
-}
-
 }  // namespace collegium

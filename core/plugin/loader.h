@@ -1,5 +1,4 @@
 #pragma once
-#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
@@ -19,17 +18,16 @@ PluginListing load_plugin(Registry& registry, const std::string& path,
 struct PluginSearch {
   std::vector<std::string> paths;           // from the configuration: files or folders
   std::map<std::string, std::string> pins;  // file name without folder -> hash in hex
-  bool environment = true;  // COLLEGIUM_PLUGIN_PATH: files or folders between colons
-  bool package = true;      // the folder `plugins` beside the core library, or one level above it
+  bool pinned_only = false;  // refuse what no pin names, also what the process has loaded before
+  bool environment = true;   // COLLEGIUM_PLUGIN_PATH: files or folders between colons
+  bool package = true;       // the folder `plugins` beside the core library, or one level above it
 };
 
 // Loads everything the search finds, in that order. A file named in the configuration or the
-// environment that fails is an error, and so is a named path that does not exist; a file found by
-// scanning a folder that fails is listed with its reason. Returns one listing a file.
+// environment that fails is an error, and so are a pinned one wherever it was found, a named path
+// that does not exist and a pin of no file. Another file found by scanning a folder that fails is
+// listed with its reason. Returns one listing a file.
 std::vector<PluginListing> load_plugins(Registry& registry, const PluginSearch& search);
-
-// Into the process's registry: the paths of a configuration, the environment's and the package's.
-void load_configured_plugins(const std::vector<std::filesystem::path>& paths);
 
 // The folders of `package` that exist.
 std::vector<std::string> package_plugin_folders();

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 #include <utility>
 
+#include "base/hash.h"
+#include "base/names.h"
 #include "collegium/error.h"
 #include "plugin/loader.h"
 
@@ -12,6 +15,11 @@ namespace collegium {
 namespace {
 
 namespace fs = std::filesystem;
+
+bool same_hash(const std::string& a, const std::string& b) {
+  Digest first, second;
+  return from_hex(a, first) && from_hex(b, second) && first == second;
+}
 
 class Finder {
  public:
@@ -30,7 +38,7 @@ class Finder {
            .expected = "what " + origin + " names",
            .remedy = "check the path for spelling; relative paths start at the current folder"});
     } else {
-      add(load_plugin(registry_, path, pin_of(path)));
+      load(path);
     }
   }
 
@@ -45,8 +53,9 @@ class Finder {
     std::sort(files.begin(), files.end());  // directory order differs from machine to machine
     for (const std::string& file : files) {
       try {
-        add(load_plugin(registry_, file, pin_of(file)));
+        load(file);
       } catch (const Error& refusal) {
+        if (pinned(file)) throw;  // somebody relies on that file
         add({.name = fs::path(file).stem(), .file = file, .refused_reason = refusal.what()});
       }
     }
@@ -54,7 +63,49 @@ class Finder {
 
   std::vector<PluginListing> found() { return std::move(found_); }
 
+  // A misspelt pin would protect nothing.
+  void require_pinned_files() const {
+    for (const auto& [name, hash] : search_.pins) {
+      if (seen_.contains(name)) continue;
+      throw PluginError({.what = "no plugin file has the pinned name '" + name + "'",
+                         .where = "[plugins] pins",
+                         .expected = "the name of a file that was found",
+                         .found = seen_.empty() ? "none" : "one of " + join({seen_.begin(), seen_.end()}),
+                         .remedy = "check the name for spelling, and [plugins] paths"});
+    }
+  }
+
+  // Libraries stay loaded: what came earlier in this process counts too.
+  void require_pins() const {
+    for (const PluginListing& loaded : registry_.listings()) {
+      const auto is_its = [&](const auto& pin) { return same_hash(pin.second, loaded.hash); };
+      if (loaded.hash.empty() || std::any_of(search_.pins.begin(), search_.pins.end(), is_its))
+        continue;
+      throw PluginError({.what = "this process has loaded a plugin that is not pinned",
+                         .where = loaded.file,
+                         .expected = "its hash under [plugins] pins",
+                         .found = loaded.hash,
+                         .remedy = "start again without it, or examine it and pin its hash"});
+    }
+  }
+
  private:
+  void load(const std::string& file) {
+    const std::string name = fs::path(file).filename();
+    seen_.insert(name);
+    const auto pin = search_.pins.find(name);
+    if (pin == search_.pins.end() && search_.pinned_only)
+      throw PluginError({.what = "the plugin is not pinned, and only pinned ones are wanted",
+                         .where = file,
+                         .expected = "its hash under [plugins] pins",
+                         .remedy = "examine it, and pin the hash that `collegium plugins` prints"});
+    add(load_plugin(registry_, file, pin == search_.pins.end() ? "" : pin->second));
+  }
+
+  bool pinned(const std::string& file) const {
+    return search_.pins.contains(fs::path(file).filename());
+  }
+
   void add(PluginListing listing) {
     for (const PluginListing& each : found_) {
       if (each.file == listing.file && each.refused_reason == listing.refused_reason) return;
@@ -62,13 +113,9 @@ class Finder {
     found_.push_back(std::move(listing));
   }
 
-  std::string pin_of(const std::string& file) const {
-    const auto pin = search_.pins.find(fs::path(file).filename());
-    return pin == search_.pins.end() ? "" : pin->second;
-  }
-
   Registry& registry_;
   const PluginSearch& search_;
+  std::set<std::string> seen_;  // names of files, without folders
   std::vector<PluginListing> found_;
 };
 
@@ -104,6 +151,8 @@ std::vector<PluginListing> load_plugins(Registry& registry, const PluginSearch& 
   if (search.package) {
     for (const std::string& folder : package_plugin_folders()) finder.folder(folder);
   }
+  finder.require_pinned_files();
+  if (search.pinned_only) finder.require_pins();
   return finder.found();
 }
 

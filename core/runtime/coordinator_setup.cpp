@@ -6,9 +6,9 @@
 #include "base/hash.h"
 #include "collegium/error.h"
 #include "federation/bodies.h"
-#include "plugin/loader.h"
 #include "plugin/registry.h"
 #include "runtime/cohort_draw.h"
+#include "runtime/configured_plugins.h"
 #include "runtime/privacy_rules.h"
 #include "runtime/store_journal.h"
 #include "transport/float_bytes.h"
@@ -39,7 +39,7 @@ SharedBlob blob_of(std::vector<float> values) {
 }  // namespace
 
 void check_run(const FederationConfig& config) {
-  load_configured_plugins(config.plugin_paths);
+  load_configured_plugins(config.plugins);
   registry().make_aggregator(config.aggregator.name, config.aggregator.settings);
   check_privacy(config);
   if (!config.mechanism.name.empty())

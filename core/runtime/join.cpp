@@ -5,9 +5,9 @@
 #include "config/network_config.h"
 #include "federation/site.h"
 #include "model/safetensors.h"
-#include "plugin/loader.h"
 #include "plugin/registry.h"
 #include "privacy/noise.h"
+#include "runtime/configured_plugins.h"
 #include "runtime/ledger_vault.h"
 #include "runtime/site_policy.h"
 #include "transport/float_bytes.h"
@@ -43,7 +43,7 @@ LogEvent named(LogEvent event, const std::string& site) {
 
 DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer,
                   const RunEvents& events, const StopHandle& stop) {
-  load_configured_plugins(config.plugin_paths);
+  load_configured_plugins(config.plugins, config.policy.pinned_plugins);
 
   LedgerVault vault(config.state, config.data.id.empty() ? config.name : config.data.id,
                     config.policy.privacy, config.data.n_public.value_or(0));

@@ -54,8 +54,7 @@ class Site:
                 "server_key": str(Path(server_key).resolve()),
                 "state": str(Path(state or f"{name}-state").resolve()),
             },
-            # The core wants to know where the data lie; it is handed the data set itself all the same.
-            "data": {"path": str(getattr(data, "path", Path.cwd()))},
+            "data": {},
             "policy": policy or {},
             "resources": {"threads": threads},
         }

@@ -153,7 +153,18 @@ TEST(FederationConfig, TakesPathsRelativeToItsFolder) {
   EXPECT_EQ(config.server.site_keys, "/etc/brain/sites");
   EXPECT_EQ(config.run.folder, "/etc/brain/runs/federation");
   EXPECT_EQ(config.network.initial, "/models/a.safetensors");
-  EXPECT_THAT(config.plugin_paths, ElementsAre(std::filesystem::path("/etc/p")));
+  EXPECT_THAT(config.plugins.paths, ElementsAre(std::filesystem::path("/etc/p")));
+}
+
+TEST(FederationConfig, RefusesAPinThatPinsNothing) {
+  const std::string hash(64, 'a');
+  const auto pin = [](const std::string& name, const std::string& value) {
+    return refusal("[plugins.pins]\n'" + name + "' = '" + value + "'");
+  };
+  EXPECT_THAT(pin("mine.so", "abc").expected, HasSubstr("64"));
+  EXPECT_THAT(pin("mine.so", hash + "0").where, HasSubstr(":2:"));
+  EXPECT_THAT(pin("folder/mine.so", hash).expected, HasSubstr("without its folder"));
+  EXPECT_EQ(read("[plugins.pins]\n'mine.so' = '" + hash + "'").plugins.pins.at("mine.so"), hash);
 }
 
 TEST(FederationConfig, RefusesAddressesNobodyCanReach) {

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <string>
 
 #include "support/expect_problem.h"
+#include "support/temporary_folder.h"
 
 namespace collegium {
 namespace {
@@ -32,7 +34,21 @@ TEST(SiteConfig, TakesItsNameForWhatIsNotStated) {
 
 TEST(SiteConfig, AsksForANameAndForData) {
   EXPECT_THAT(problem_of([] { read("[data]\npath = 'x'"); }).what, HasSubstr("name"));
-  EXPECT_THAT(problem_of([] { read("[site]\nname = 'guys'"); }).what, HasSubstr("path"));
+  const TemporaryFolder folder;
+  std::ofstream(folder / "site.toml") << "[site]\nname = 'guys'\n[data]\n";
+  const Problem problem = problem_of([&] { SiteConfig::load(folder / "site.toml"); });
+  EXPECT_THAT(problem.what, HasSubstr("path"));
+  EXPECT_THAT(problem.where, HasSubstr("site.toml:3:1"));
+  EXPECT_TRUE(read("[site]\nname = 'guys'").data.path.empty());  // they are handed over in memory
+}
+
+TEST(SiteConfig, PinsPluginsAndMayInsistOnIt) {
+  const std::string hash(64, 'a');
+  const SiteConfig config = read(kLeast + "[plugins]\npins = { 'mine.so' = '" + hash +
+                                 "' }\n[policy]\npinned_plugins = true");
+  EXPECT_THAT(config.plugins.pins, ElementsAre(testing::Pair("mine.so", hash)));
+  EXPECT_TRUE(config.policy.pinned_plugins);
+  EXPECT_FALSE(read(kLeast).policy.pinned_plugins);
 }
 
 TEST(SiteConfig, TakesTheLabelsOfItsFormat) {
