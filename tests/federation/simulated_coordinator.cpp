@@ -32,9 +32,19 @@ void World::start_coordinator() {
   tell(Started{now_});
 }
 
+void World::stop_coordinator() {
+  if (!coordinator_->machine || end_) return;
+  trace("coordinator asked to stop");
+  witness_.asked_to_stop = now_;
+  witness_.closed_when_asked = witness_.closed.size();
+  if (plan_.bug != PlantedBug::goes_on_when_stopped) tell(StopRequested{"somebody asked"});
+}
+
 void World::kill_coordinator() {
   if (!coordinator_->machine || end_) return;
   trace("coordinator killed");
+  witness_.asked_to_stop.reset();  // the next life has not been asked, and finds room
+  witness_.disk_was_full = false;
   coordinator_->machine.reset();
   ++coordinator_->life;
   later(seconds(10), [this] { start_coordinator(); });
@@ -109,6 +119,7 @@ void World::carry_out(const CoordinatorAction& action) {
   } else if (const auto* end = std::get_if<at_coordinator::Finish>(&action)) {
     trace("the run ends: " + std::string(name_of(end->outcome)) + " " + end->reason);
     if (end_) witness_.breach("the run ended twice");
+    check_stop(*end);
     end_ = *end;
     process.machine.reset();
     ++process.life;
@@ -229,6 +240,15 @@ void World::persist(const at_coordinator::PersistRound& action) {
     };
   };
   const double first = seconds(0.05);
+  if (faulty() && chance(plan_.disk_full)) {
+    if (plan_.bug == PlantedBug::calls_a_full_disk_written) return later(first, alive(report));
+    return later(first, alive([this, action] {
+                   witness_.disk_was_full = true;
+                   trace("round " + std::to_string(action.record.round) + " does not fit the disk");
+                   tell(at_coordinator::PersistFailed{action.record.round, action.record.attempt,
+                                                      "no space left on the device"});
+                 }));
+  }
   later(first, alive(early ? std::function<void()>(report) : std::function<void()>(commit)));
   later(first + seconds(0.2),
         alive(early ? std::function<void()>(commit) : std::function<void()>(report)));

@@ -7,16 +7,19 @@ namespace collegium::simulated {
 // Mistakes that a driver or an implementation could make. The simulator must find each of them.
 enum class PlantedBug : std::uint8_t {
   none,
-  accumulates_twice,       // an update is added again when its report is late
-  reports_before_writing,  // RoundPersisted comes before the commit, so a crash loses the round
-  accepts_on_arrival,      // `accepted` goes out before the round is durable
-  forgets_the_outbox,      // a restarted site has lost its stored result
-  reserves_in_memory,      // the charge is not durable when training begins
-  resumes_a_round_early,   // a restarted coordinator ignores the last closed round
-  charges_in_memory,       // the charge of a round is not durable when its noise is drawn
-  shows_before_writing,    // a noised model leaves before its round is written, so a crash draws
-                           // again
-  ignores_cohort_order     // a deterministic run is combined in order of arrival
+  accumulates_twice,          // an update is added again when its report is late
+  reports_before_writing,     // RoundPersisted comes before the commit, so a crash loses the round
+  accepts_on_arrival,         // `accepted` goes out before the round is durable
+  forgets_the_outbox,         // a restarted site has lost its stored result
+  reserves_in_memory,         // the charge is not durable when training begins
+  resumes_a_round_early,      // a restarted coordinator ignores the last closed round
+  charges_in_memory,          // the charge of a round is not durable when its noise is drawn
+  shows_before_writing,       // a noised model leaves before its round is written, so a crash draws
+                              // again
+  ignores_cohort_order,       // a deterministic run is combined in order of arrival
+  calls_a_full_disk_written,  // the coordinator's round did not fit, and is reported as written
+  announces_the_unstored,     // a site's result did not fit, and is reported as stored
+  goes_on_when_stopped        // the request to stop never reaches the coordinator's machine
 };
 
 // What one history looks like, drawn from its seed.
@@ -34,6 +37,9 @@ struct Plan {
   bool over_the_wire = false;  // every message is encoded and decoded
   double drop = 0, repeat = 0, slow = 0;  // shares of messages
   double crash_every = 0;                 // mean seconds between crashes of one process; 0: none
+  double disk_full = 0;                   // share of writes, at both ends
+  double stop_at = 0;                     // when the coordinator is asked to stop; 0: never
+  double site_stops_every = 0;            // mean seconds between requests to one site; 0: none
   double train_fails = 0, pull_fails = 0, corrupts = 0, not_finite = 0;  // shares of jobs
   double faults_until = 400;                                             // then the world is kind
 };

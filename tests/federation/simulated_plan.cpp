@@ -37,6 +37,9 @@ Plan plan_of(std::uint64_t seed) {
   plan.pull_fails = share(0.3);
   plan.corrupts = share(0.2);
   plan.not_finite = share(0.2);
+  plan.disk_full = share(0.05);
+  if (random() % 8 == 0) plan.stop_at = 1 + static_cast<double>(random() % 150);
+  if (random() % 4 == 0) plan.site_stops_every = 60 + static_cast<double>(random() % 300);
   plan.faults_until = 400;
   return plan;
 }

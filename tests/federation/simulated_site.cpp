@@ -20,6 +20,7 @@ void World::start_site(std::size_t index) {
   process.serving.reset();
   process.training = 0;
   process.charged_in_memory.clear();
+  process.stopped = false;
   trace(process.name + " starts");
   tell(index, Started{now_});
 }
@@ -36,6 +37,16 @@ void World::kill_site(std::size_t index) {
     });
   }
   later(seconds(15), [this, index] { start_site(index); });
+}
+
+// Its people end it, and half of them start it again.
+void World::stop_site(std::size_t index) {
+  SiteProcess& process = *sites_[index];
+  if (!process.machine || process.stopped) return;
+  trace(process.name + " asked to stop");
+  tell(index, StopRequested{"somebody asked"});
+  if (!process.stopped) witness_.breach(process.name + " was asked to stop and goes on");
+  if (chance(0.5)) later(seconds(30), [this, index] { start_site(index); });
 }
 
 void World::tell(std::size_t index, SiteEvent event) {
@@ -93,7 +104,9 @@ void World::carry_out(std::size_t index, const SiteAction& action) {
   } else if (const auto* reserve = std::get_if<at_site::Reserve>(&action)) {
     const auto key = std::pair(reserve->task.round, reserve->attempt);
     const std::uint64_t job = reserve->job;
-    after(queued(seconds(0.1)), [this, index, key, job] {
+    const bool full = faulty() && chance(plan_.disk_full);
+    after(queued(seconds(0.1)), [this, index, key, job, full] {
+      if (full) return tell(index, at_site::ReservationRefused{job, "no space left on the device"});
       const bool lazy = plan_.bug == PlantedBug::reserves_in_memory;
       (lazy ? sites_[index]->charged_in_memory : sites_[index]->charges).insert(key);
       tell(index, at_site::Reserved{job, 0.5, 1e-3});
@@ -111,7 +124,14 @@ void World::carry_out(std::size_t index, const SiteAction& action) {
     after(queued(seconds(1)), [this, index, job = evaluate->job] {
       tell(index, at_site::Evaluated{job, {{"dice", 0.5, 3}}});
     });
-  } else if (const auto* keep = std::get_if<at_site::Persist>(&action)) {
+  } else if (const auto* keep = std::get_if<at_site::Persist>(&action);
+             keep && faulty() && chance(plan_.disk_full)) {
+    const bool hides = plan_.bug == PlantedBug::announces_the_unstored;
+    after(queued(seconds(0.1)), [this, index, job = keep->job, hides] {
+      if (hides) return tell(index, at_site::Persisted{job});
+      tell(index, at_site::PersistFailed{job, "no space left on the device"});
+    });
+  } else if (keep) {
     after(queued(seconds(0.1)), [this, index, keep = *keep] {
       SiteProcess& process = *sites_[index];
       const auto key = std::pair(keep.result.round, keep.result.attempt);

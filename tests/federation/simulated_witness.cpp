@@ -116,6 +116,22 @@ void World::check_closed(const RoundRecord& record, const SharedBlob& model) {
   witness_.models[record.round] = found;
 }
 
+// Asked to stop, a coordinator writes the round it has in hand, begins no other and says so.
+void World::check_stop(const at_coordinator::Finish& end) {
+  if (!witness_.asked_to_stop) {
+    if (end.outcome == Outcome::stopped) witness_.breach("the run stopped, and nobody asked");
+    return;
+  }
+  const std::size_t closed = witness_.closed.size();
+  if (closed > witness_.closed_when_asked + 1)
+    witness_.breach("rounds were begun after the request to stop");
+  if (end.outcome == Outcome::finished && closed != plan_.rounds)
+    witness_.breach("a stopped run calls itself finished");
+  constexpr double kPatience = 120;  // goodbyes that are lost, and the write
+  if (end.outcome == Outcome::stopped && now_ > *witness_.asked_to_stop + kPatience)
+    witness_.breach("the run went on for long after the request to stop");
+}
+
 void World::check_end() {
   if (!end_) return witness_.breach("the run never ended");
   if (end_->outcome == Outcome::finished && witness_.closed.size() != plan_.rounds) {
@@ -123,6 +139,8 @@ void World::check_end() {
   }
   if (end_->outcome != Outcome::finished && end_->reason.empty())
     witness_.breach("the run ended without a reason");
+  if (witness_.disk_was_full && end_->outcome == Outcome::finished)
+    witness_.breach("the run finished although a round did not fit the disk");
   for (const auto& site : sites_) {
     if (!site->stopped) witness_.breach(site->name + " never ended");
   }

@@ -54,9 +54,12 @@ Report World::run() {
   start_coordinator();
   for (std::size_t i = 0; i < sites_.size(); ++i) {
     later(seconds(5), [this, i] { start_site(i); });
-    crash_now_and_then([this, i] { kill_site(i); });
+    now_and_then(plan_.crash_every, [this, i] { kill_site(i); });
+    now_and_then(plan_.site_stops_every, [this, i] { stop_site(i); });
   }
-  crash_now_and_then([this] { kill_coordinator(); });
+  now_and_then(plan_.crash_every, [this] { kill_coordinator(); });
+  if (plan_.stop_at > 0 && plan_.stop_at < plan_.faults_until)
+    later(plan_.stop_at, [this] { stop_coordinator(); });
   const auto all_over = [this] {
     if (!end_) return false;
     for (const auto& site : sites_) {
@@ -97,12 +100,12 @@ Report World::run() {
   return report;
 }
 
-void World::crash_now_and_then(std::function<void()> kill) {
-  if (plan_.crash_every <= 0 || !faulty()) return;
-  later(seconds(plan_.crash_every), [this, kill] {
+void World::now_and_then(double mean, std::function<void()> what) {
+  if (mean <= 0 || !faulty()) return;
+  later(seconds(mean), [this, mean, what] {
     if (!faulty()) return;
-    kill();
-    crash_now_and_then(kill);
+    what();
+    now_and_then(mean, what);
   });
 }
 

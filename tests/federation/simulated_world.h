@@ -31,6 +31,9 @@ class Witness {
   std::map<std::uint64_t, std::set<Digest>> shown;  // models that left the coordinator, by round
   std::map<Digest, double> weights;
   std::set<std::pair<std::string, Digest>> rejected_for_good;  // (site, update)
+  std::optional<double> asked_to_stop;  // the coordinator's living process, and when
+  std::size_t closed_when_asked = 0;
+  bool disk_was_full = false;  // for a round of the coordinator
 
  private:
   std::vector<std::string> breaches_;
@@ -92,7 +95,9 @@ class World {
   void deliver(const Message& message, std::function<void(Message)> arrive);
   void to_site(const std::string& site, const Message& message);
   void to_coordinator(std::size_t index, const Message& message);
-  void crash_now_and_then(std::function<void()> kill);
+  void now_and_then(double mean, std::function<void()> what);
+  void stop_coordinator();
+  void stop_site(std::size_t index);
   void pull_update(const at_coordinator::Pull& pull);
   void accumulate(const at_coordinator::Accumulate& action);
   void finish_aggregate(const at_coordinator::FinishAggregate& action);
@@ -104,6 +109,7 @@ class World {
   void check_shown(const Message& message);
   void check_shown(std::uint64_t round, const Digest& model);
   void check_closed(const RoundRecord& record, const SharedBlob& model);
+  void check_stop(const at_coordinator::Finish& end);
   void check_end();
   std::size_t index_of(const std::string& site) const;
 

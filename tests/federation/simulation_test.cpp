@@ -125,7 +125,10 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair(PlantedBug::resumes_a_round_early, "was written after it was closed"),
         std::pair(PlantedBug::charges_in_memory, "noise is drawn before its charge is durable"),
         std::pair(PlantedBug::shows_before_writing, "two different releases under one charge"),
-        std::pair(PlantedBug::ignores_cohort_order, "another model than its contributions give")),
+        std::pair(PlantedBug::ignores_cohort_order, "another model than its contributions give"),
+        std::pair(PlantedBug::calls_a_full_disk_written, "called accepted, and not durable"),
+        std::pair(PlantedBug::announces_the_unstored, "left before it was stored"),
+        std::pair(PlantedBug::goes_on_when_stopped, "begun after the request to stop")),
     [](const auto& info) { return "Number" + std::to_string(static_cast<int>(info.param.first)); });
 
 }  // namespace
