@@ -1,6 +1,6 @@
-// Runs the fuzz target without a fuzzer: `fuzz_nifti [MUTATIONS [SEED]]` over the built-in corpus
-// and as many random changes of it; `fuzz_nifti --write FOLDER` writes the corpus for a real one;
-// `fuzz_nifti FILE...` replays what that found.
+// Runs a fuzz target without a fuzzer: `fuzz_X [MUTATIONS [SEED]]` over the built-in corpus and as
+// many random changes of it; `fuzz_X --write FOLDER` writes the corpus for a real one;
+// `fuzz_X FILE...` replays what that found.
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
@@ -10,25 +10,25 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include "nifti_corpus.h"
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+#include "fuzz/target.h"
 
 namespace {
 
-using Bytes = std::vector<std::uint8_t>;
+using Bytes = collegium::testing::FuzzInput;
+using Corpus = std::vector<Bytes>;
 
 class Mutator {
  public:
   explicit Mutator(std::uint64_t seed) : random_(seed) {}
 
-  Bytes operator()(const collegium::testing::Corpus& corpus) {
+  Bytes operator()(const Corpus& corpus) {
     Bytes bytes = corpus[below(corpus.size())];
     const std::size_t changes = 1 + below(8);
-    for (std::size_t i = 0; i < changes && !bytes.empty(); ++i) change(bytes);
-    // Half of them again behind a valid checksum: else few would reach what lies behind inflating.
-    return below(2) == 0 ? collegium::testing::gzipped(bytes) : bytes;
+    for (std::size_t i = 0; i < changes && !bytes.empty(); ++i)
+      change(bytes, corpus[below(corpus.size())]);
+    return below(2) == 0 ? collegium::testing::disguised(std::move(bytes)) : bytes;
   }
 
  private:
@@ -39,9 +39,9 @@ class Mutator {
     return below(4) != 0 ? below(std::min<std::size_t>(bytes.size(), 544)) : below(bytes.size());
   }
 
-  void change(Bytes& bytes) {
+  void change(Bytes& bytes, const Bytes& other) {
     static constexpr std::uint8_t kExtremes[] = {0x00, 0x01, 0x7f, 0x80, 0xff};
-    switch (below(6)) {
+    switch (below(7)) {
       case 0:
         bytes[place(bytes)] ^= static_cast<std::uint8_t>(1u << below(8));
         break;
@@ -61,6 +61,13 @@ class Mutator {
       case 4:
         bytes.resize(place(bytes));
         break;
+      case 5: {  // a piece of another input
+        const std::size_t from = below(other.size()), size = below(other.size() - from + 1);
+        bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(place(bytes)),
+                     other.begin() + static_cast<std::ptrdiff_t>(from),
+                     other.begin() + static_cast<std::ptrdiff_t>(from + size));
+        break;
+      }
       default:
         bytes.insert(bytes.end(), below(64), static_cast<std::uint8_t>(random_()));
         break;
@@ -78,10 +85,10 @@ std::uint64_t number(std::string_view text, std::uint64_t otherwise) {
 
 void run(const Bytes& bytes) { LLVMFuzzerTestOneInput(bytes.data(), bytes.size()); }
 
-int write_corpus(const std::filesystem::path& folder, const collegium::testing::Corpus& corpus) {
+int write_corpus(const std::filesystem::path& folder, const Corpus& corpus) {
   std::filesystem::create_directories(folder);
   for (std::size_t i = 0; i < corpus.size(); ++i) {
-    std::ofstream file(folder / ("nifti-" + std::to_string(i)), std::ios::binary);
+    std::ofstream file(folder / (std::to_string(i)), std::ios::binary);
     file.write(reinterpret_cast<const char*>(corpus[i].data()),
                static_cast<std::streamsize>(corpus[i].size()));
   }
@@ -103,14 +110,14 @@ int replay(int count, char** names) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const collegium::testing::Corpus corpus = collegium::testing::nifti_corpus();
+  const Corpus corpus = collegium::testing::corpus();
   if (argc == 3 && std::string_view(argv[1]) == "--write") return write_corpus(argv[2], corpus);
   if (argc > 1 && std::filesystem::exists(argv[1])) return replay(argc - 1, argv + 1);
   const std::uint64_t mutations = number(argc > 1 ? argv[1] : "", 20000);
   Mutator mutate(number(argc > 2 ? argv[2] : "", 1));
   for (const Bytes& bytes : corpus) run(bytes);
   for (std::uint64_t i = 0; i < mutations; ++i) run(mutate(corpus));
-  std::printf("%zu files and %llu mutations of them: each read or refused\n", corpus.size(),
+  std::printf("%zu inputs and %llu mutations of them: each read or refused\n", corpus.size(),
               static_cast<unsigned long long>(mutations));
   return 0;
 }
