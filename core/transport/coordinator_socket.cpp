@@ -6,11 +6,18 @@
 #include "collegium/error.h"
 
 namespace collegium {
+namespace {
+
+constexpr const char* kMonitor = "inproc://connections";
+
+}  // namespace
 
 CoordinatorSocket::CoordinatorSocket(Options options)
     : options_(std::move(options)),
       admission_(context_, options_.roster, options_.insecure),
-      socket_(context_, zmq::socket_type::router) {
+      socket_(context_, zmq::socket_type::router),
+      monitor_(context_, zmq::socket_type::pair),
+      guard_(options_.most_unread) {
   set_bounds(socket_);
   socket_.set(zmq::sockopt::router_mandatory, true);
   socket_.set(zmq::sockopt::zap_domain, Admission::kDomain);
@@ -24,6 +31,8 @@ CoordinatorSocket::CoordinatorSocket(Options options)
     socket_.set(zmq::sockopt::curve_server, true);
     socket_.set(zmq::sockopt::curve_secretkey, options_.key->secret_key);
   }
+  watch(socket_, monitor_, kMonitor,
+        ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED);
   try {
     socket_.bind(options_.address);
   } catch (const zmq::error_t& error) {
@@ -55,6 +64,7 @@ std::optional<CoordinatorSocket::Received> CoordinatorSocket::receive() {
       ++dropped_["sender is not in the roster"];
       continue;
     }
+    guard_.heard(group->frames[1]);
     std::string site = user;
     auto message = to_message(*group, 1, dropped_);
     if (!message) continue;
@@ -62,6 +72,13 @@ std::optional<CoordinatorSocket::Received> CoordinatorSocket::receive() {
     return Received{std::move(site), std::move(*message)};
   }
   return std::nullopt;
+}
+
+void CoordinatorSocket::end_floods(double now) {
+  while (const auto event = next_event(monitor_))
+    event->kind == ZMQ_EVENT_ACCEPTED ? guard_.opened(event->value) : guard_.closed(event->value);
+  if (const int ended = guard_.check(now))
+    dropped_["a group of frames without end"] += static_cast<std::uint64_t>(ended);
 }
 
 CoordinatorSocket::Sent CoordinatorSocket::send(std::string_view site, const Message& message) {

@@ -7,6 +7,7 @@
 #include <zmq.hpp>
 
 #include "transport/admission.h"
+#include "transport/connection_guard.h"
 #include "transport/keys.h"
 #include "transport/zmq_frames.h"
 #include "wire/message.h"
@@ -24,6 +25,7 @@ class CoordinatorSocket {
     bool insecure = false;  // no encryption; a site is whoever it says it is, out of the roster
     std::optional<KeyPair> key = {};  // required unless insecure
     Roster roster = {};
+    std::uint64_t most_unread = ConnectionGuard::kMost;  // bytes of one group of frames
   };
   struct Received {
     std::string site;
@@ -38,6 +40,8 @@ class CoordinatorSocket {
   receive();  // without waiting; what is not a message of ours is dropped and counted
   Sent send(std::string_view site, const Message& message);
   void serve_admissions() { admission_.serve(dropped_); }
+  void end_floods(double now);  // to be called at next_check() at the latest
+  double next_check() const { return guard_.next_check(); }
   // For zmq_poll: messages, then admissions.
   std::array<zmq_pollitem_t, 2> poll_items();
 
@@ -50,6 +54,8 @@ class CoordinatorSocket {
   zmq::context_t context_;
   Admission admission_;
   zmq::socket_t socket_;
+  zmq::socket_t monitor_;  // which connections there are
+  ConnectionGuard guard_;
   std::string address_;
   std::map<std::string, std::string, std::less<>> routes_;  // name -> ZeroMQ's routing id
   DropCounts dropped_;

@@ -1,7 +1,6 @@
 #include "transport/site_socket.h"
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "collegium/error.h"
@@ -10,9 +9,9 @@ namespace collegium {
 namespace {
 
 constexpr const char* kMonitor = "inproc://line";
-constexpr int kEvents = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
-                        ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                        ZMQ_EVENT_DISCONNECTED;
+constexpr int kEvents = ZMQ_EVENT_CONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                        ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                        ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_DISCONNECTED;
 constexpr int kReconnectMs = 100;
 constexpr int kReconnectMaxMs = 5'000;
 
@@ -37,10 +36,7 @@ SiteSocket::SiteSocket(Options options)
     socket_.set(zmq::sockopt::curve_publickey, options.key->public_key);
     socket_.set(zmq::sockopt::curve_secretkey, options.key->secret_key);
   }
-  if (zmq_socket_monitor(socket_.handle(), kMonitor, kEvents) != 0)
-    throw SystemError(Problem{.what = "cannot watch the line", .found = zmq_strerror(zmq_errno())});
-  monitor_.set(zmq::sockopt::linger, 0);
-  monitor_.connect(kMonitor);
+  watch(socket_, monitor_, kMonitor, kEvents);
   try {
     socket_.connect(options.address);
   } catch (const zmq::error_t& error) {
@@ -57,8 +53,10 @@ std::array<zmq_pollitem_t, 2> SiteSocket::poll_items() {
 }
 
 std::optional<Message> SiteSocket::receive() {
-  while (auto group = receive_group(socket_))
+  while (auto group = receive_group(socket_)) {
+    guard_.heard(group->frames.front());
     if (auto message = to_message(*group, 0, dropped_)) return message;
+  }
   return std::nullopt;
 }
 
@@ -68,13 +66,19 @@ bool SiteSocket::send(const Message& message) {
   return false;
 }
 
+void SiteSocket::end_floods(double now) {
+  if (const int ended = guard_.check(now))
+    dropped_["a group of frames without end"] += static_cast<std::uint64_t>(ended);
+}
+
 std::optional<SiteSocket::Line> SiteSocket::line_event() {
-  while (auto group = receive_group(monitor_)) {
-    std::uint16_t event = 0;
-    if (group->frames.front().size() < sizeof event) continue;
-    std::memcpy(&event, group->frames.front().data(), sizeof event);
-    const bool was_up = std::exchange(up_, event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
-    switch (event) {
+  while (const auto event = next_event(monitor_)) {
+    if (event->kind == ZMQ_EVENT_CONNECTED) {
+      guard_.opened(event->value);
+      continue;
+    }
+    const bool was_up = std::exchange(up_, event->kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED);
+    switch (event->kind) {
       case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
         return Line::up;
       case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
@@ -84,6 +88,7 @@ std::optional<SiteSocket::Line> SiteSocket::line_event() {
       case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
         return Line::failed;
       default:
+        guard_.closed(event->value);
         if (was_up) return Line::lost;
     }
   }

@@ -4,6 +4,7 @@
 #include <string>
 #include <zmq.hpp>
 
+#include "transport/connection_guard.h"
 #include "transport/keys.h"
 #include "transport/zmq_frames.h"
 #include "wire/message.h"
@@ -36,6 +37,8 @@ class SiteSocket {
   bool send(const Message& message);  // false: the queue is full. Before the line is up messages
                                       // wait in the queue.
   std::optional<Line> line_event();   // the next one, without waiting
+  void end_floods(double now);        // to be called at next_check() at the latest
+  double next_check() const { return guard_.next_check(); }
   // For zmq_poll: messages, then the line.
   std::array<zmq_pollitem_t, 2> poll_items();
 
@@ -45,6 +48,7 @@ class SiteSocket {
   zmq::context_t context_;
   zmq::socket_t socket_;
   zmq::socket_t monitor_;
+  ConnectionGuard guard_;
   DropCounts dropped_;
   bool up_ = false;
 };

@@ -104,7 +104,8 @@ struct ZmqCoordinatorDriver::Loop {
     std::array<zmq_pollitem_t, 4> items{
         network[0], network[1], zmq_pollitem_t{nullptr, wakeup.descriptor(), ZMQ_POLLIN, 0},
         zmq_pollitem_t{nullptr, options.stop.wakeup().descriptor(), ZMQ_POLLIN, 0}};
-    const double next = std::min({machine.next_tick(), transfers.next_tick(), tell_sites_at});
+    const double next =
+        std::min({machine.next_tick(), transfers.next_tick(), socket.next_check(), tell_sites_at});
     const int count = stopping ? 3 : 4;  // the stop handle stays readable once it was asked
     zmq_poll(items.data(), count, pending.empty() ? milliseconds_until(next, clock.now()) : 0);
     if (items[2].revents) wakeup.hear();
@@ -116,6 +117,7 @@ struct ZmqCoordinatorDriver::Loop {
     if (options.stop.requested() && !std::exchange(stopping, true))
       handle(StopRequested{"asked to stop"});
     socket.serve_admissions();
+    socket.end_floods(clock.now());
     for (int i = 0; i < kMessagesAtOnce && !machine.done(); ++i) {
       auto received = socket.receive();
       if (!received) break;

@@ -5,6 +5,8 @@
 #include <memory>
 #include <utility>
 
+#include "collegium/error.h"
+
 namespace collegium {
 namespace {
 
@@ -48,6 +50,26 @@ void set_bounds(zmq::socket_t& socket) {
   socket.set(zmq::sockopt::heartbeat_ttl, kSilenceMs);
   socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
   socket.set(zmq::sockopt::linger, kLingerMs);
+}
+
+void watch(zmq::socket_t& socket, zmq::socket_t& monitor, const char* place, int events) {
+  if (zmq_socket_monitor(socket.handle(), place, events) != 0)
+    throw SystemError(Problem{.what = "cannot watch the line", .found = zmq_strerror(zmq_errno())});
+  monitor.set(zmq::sockopt::linger, 0);
+  monitor.connect(place);
+}
+
+std::optional<ConnectionEvent> next_event(zmq::socket_t& monitor) {
+  while (auto group = receive_group(monitor)) {
+    std::uint16_t kind = 0;
+    std::uint32_t value = 0;
+    const zmq::message_t& frame = group->frames.front();
+    if (frame.size() < sizeof kind + sizeof value) continue;
+    std::memcpy(&kind, frame.data(), sizeof kind);
+    std::memcpy(&value, static_cast<const char*>(frame.data()) + sizeof kind, sizeof value);
+    return ConnectionEvent{kind, static_cast<int>(value)};
+  }
+  return std::nullopt;
 }
 
 std::optional<RawGroup> receive_group(zmq::socket_t& socket) {

@@ -24,6 +24,15 @@ struct RawGroup {
 // closing.
 void set_bounds(zmq::socket_t& socket);
 
+// What ZeroMQ says of a socket's connections (zmq_socket_monitor): `monitor` gets those of
+// `events`. Throws SystemError.
+void watch(zmq::socket_t& socket, zmq::socket_t& monitor, const char* place, int events);
+struct ConnectionEvent {
+  int kind = 0;   // ZMQ_EVENT_...
+  int value = 0;  // the connection's descriptor, or an error's number
+};
+std::optional<ConnectionEvent> next_event(zmq::socket_t& monitor);  // without waiting
+
 // The next group without waiting; empty when there is none.
 std::optional<RawGroup> receive_group(zmq::socket_t& socket);
 

@@ -128,7 +128,7 @@ struct ZmqSiteDriver::Loop {
     std::array<zmq_pollitem_t, 4> items{
         network[0], network[1], zmq_pollitem_t{nullptr, wakeup.descriptor(), ZMQ_POLLIN, 0},
         zmq_pollitem_t{nullptr, options.stop.wakeup().descriptor(), ZMQ_POLLIN, 0}};
-    const double next = std::min(machine.next_tick(), transfers.next_tick());
+    const double next = std::min({machine.next_tick(), transfers.next_tick(), socket.next_check()});
     const int count = stopping ? 3 : 4;  // the stop handle stays readable once it was asked
     zmq_poll(items.data(), count, pending.empty() ? milliseconds_until(next, clock.now()) : 0);
     if (items[2].revents) wakeup.hear();
@@ -142,6 +142,7 @@ struct ZmqSiteDriver::Loop {
       handle(StopRequested{"asked to stop"});
     }
     while (const auto line = socket.line_event()) line_event(*line);
+    socket.end_floods(clock.now());
     for (int i = 0; i < kMessagesAtOnce && !machine.done(); ++i) {
       auto message = socket.receive();
       if (!message) break;

@@ -10,6 +10,7 @@
 
 #include "collegium/error.h"
 #include "transport/coordinator_socket.h"
+#include "transport/endless_group.h"
 #include "transport/site_socket.h"
 
 namespace collegium {
@@ -109,6 +110,29 @@ TEST_F(Sockets, ASiteDoesNotTalkToAnotherCoordinator) {
   EXPECT_TRUE(until([&] { return !lines_.empty(); }, guys.get()));
   EXPECT_EQ(lines_[0], SiteSocket::Line::failed);
   EXPECT_TRUE(received_.empty());
+}
+
+// ZeroMQ hands over whole groups alone, so nobody who reads the socket would ever see this one.
+TEST_F(Sockets, AGroupOfFramesWithoutEndEndsItsConnectionAndNoOther) {
+  Roster roster;
+  roster.add(guys_.public_half());
+  roster.add(kings_.public_half());
+  coordinator_ = std::make_unique<CoordinatorSocket>(CoordinatorSocket::Options{
+      .address = "tcp://127.0.0.1:*", .insecure = true, .roster = roster, .most_unread = 8 << 20});
+  SiteSocket kings({.address = coordinator_->address(), .insecure = true, .name = "kings"});
+  kings.send(ping(1));
+  ASSERT_TRUE(until([&] { return received_.size() == 1; }));
+
+  const EndlessGroup guys(coordinator_->address(), "guys");
+  double now = 0;  // time passes quickly here: every turn looks at the connections
+  ASSERT_TRUE(until([&] {
+    coordinator_->end_floods(now += 1);
+    return guys.cut_off();
+  }));
+  EXPECT_EQ(coordinator_->dropped().at("a group of frames without end"), 1u);
+  kings.send(ping(2));
+  ASSERT_TRUE(until([&] { return received_.size() == 2; }));
+  EXPECT_EQ(received_[1].site, "kings");
 }
 
 TEST_F(Sockets, AConnectionWithoutEncryptionIsNotHeard) {
