@@ -21,7 +21,7 @@ DriverResult serve(const FederationConfig& config, const RunEvents& events,
                        .where = config.network.initial,
                        .expected = "a safetensors file",
                        .remedy = "make it with `collegium init` or `collegium-site --init`"});
-  const StoredModel initial = load_safetensors(config.network.initial);
+  StoredModel initial = load_safetensors(config.network.initial);
 
   CoordinatorDriverOptions options;
   options.address = config.server.address;
@@ -47,6 +47,7 @@ DriverResult serve(const FederationConfig& config, const RunEvents& events,
   CoordinatorSetup setup = make_setup(config, store, initial.layout, initial.values);
   options.run = setup.options.run;
   options.largest_update = initial.values.size() * sizeof(float);
+  initial.values = {};  // the run has its own copy by now
   options.stop = stop;
 
   StoreJournal journal(
@@ -62,14 +63,15 @@ DriverResult serve(const FederationConfig& config, const RunEvents& events,
                 .journal = &journal,
                 .on_round = {},
                 .on_log = {}});
-  Coordinator machine(setup.options, setup.resume);
+  const std::uint64_t closed = setup.resume.closed_round;
+  Coordinator machine(setup.options, std::move(setup.resume));
   ZmqCoordinatorDriver driver(options, machine, work);
   journal.log(
       {.level = LogEvent::Level::info, .site = "", .text = "listening on " + driver.address()});
-  if (setup.resume.closed_round > 0)
+  if (closed > 0)
     journal.log({.level = LogEvent::Level::info,
                  .site = "",
-                 .text = "going on after round " + std::to_string(setup.resume.closed_round)});
+                 .text = "going on after round " + std::to_string(closed)});
   return driver.run();
 }
 

@@ -8,7 +8,10 @@
 
 namespace collegium {
 
-RunWork::RunWork(Options options) : options_(std::move(options)), model_(options_.model) {
+RunWork::RunWork(Options options)
+    : options_(std::move(options)),
+      model_(std::move(options_.model)),
+      small_(model_->id.size <= kInlineLimit) {
   if (options_.central && !(options_.layout && options_.random && options_.journal))
     throw PluginError(Problem{
         .what = "central privacy needs a layout, a source of noise and a place for its charges"});

@@ -49,7 +49,7 @@ class RunWork final : public CoordinatorWork {
   };
   explicit RunWork(Options options);
 
-  bool small() const override { return options_.model->id.size <= kInlineLimit; }
+  bool small() const override { return small_; }
   bool durable() const override { return options_.journal != nullptr; }
   void open_aggregate(std::uint64_t round) override;
   std::optional<Refusal> accumulate(const std::string& site, const Bytes& values,
@@ -70,7 +70,9 @@ class RunWork final : public CoordinatorWork {
 
  private:
   Options options_;
-  SharedBlob model_;
+  SharedBlob
+      model_;  // the one copy: a model of the start that is kept would cost its size for good
+  bool small_;
   std::unique_ptr<Aggregator> aggregator_;
   std::vector<double> weights_;   // of what was accumulated
   std::vector<Floats> retained_;  // for an aggregator that looks at all updates at once

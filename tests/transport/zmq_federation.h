@@ -54,8 +54,8 @@ struct RunningCoordinator {
   RunningCoordinator(const Setting& setting, const Keys& keys,
                      const std::string& address = "tcp://127.0.0.1:*",
                      RunWork::Options options = {}, CoordinatorResume resume = {})
-      : work(with_model(setting, std::move(options), resume)),
-        machine(coordinator_options(setting), from(setting, std::move(resume))),
+      : work(with_model(setting, std::move(options), resume = from(setting, std::move(resume)))),
+        machine(coordinator_options(setting), std::move(resume)),
         driver({.address = address,
                 .key = keys.server,
                 .roster = keys.roster,
@@ -69,7 +69,7 @@ struct RunningCoordinator {
     options.journal = given.journal;
     options.on_round = std::move(given.on_round);
     options.on_log = std::move(given.on_log);
-    if (resume.model) options.model = resume.model;
+    options.model = resume.model;
     return options;
   }
   static CoordinatorResume from(const Setting& setting, CoordinatorResume resume) {

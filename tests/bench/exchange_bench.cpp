@@ -1,0 +1,250 @@
+// How long a round lasts when there is nothing to do but to move a large model: 100 MB out to 8
+// sites and 100 MB back from each, over CURVE on loopback. The coordinator is a process of its own,
+// so that its peak memory (VmHWM) is its own; the sites share another. Beside it, in the same
+// minute, ZeroMQ with CURVE alone moves the same bytes in the same chunks and hashes them where
+// they arrive: a round cannot be faster than that.
+//   collegium_bench_exchange [MEGABYTES [SITES [ROUNDS]]]
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+#include <zmq.hpp>
+
+#include "transport/zmq_federation.h"
+
+namespace {
+
+using namespace collegium;
+using Clock = std::chrono::steady_clock;
+
+struct Sizes {
+  std::size_t bytes = 100'000'000;
+  std::size_t sites = 8;
+  std::uint64_t rounds = 5;  // that count; one goes before them
+};
+
+struct Measured {
+  double seconds = 0;  // median of the rounds
+  double slowest = 0;
+  double memory = 0;  // peak of the coordinator's process, in bytes
+  bool finished = false;
+};
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double peak_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmHWM:")) return 1024 * std::strtod(line.c_str() + 6, nullptr);
+  return 0;
+}
+
+Measured measured(std::vector<double> rounds, bool finished) {
+  rounds.erase(rounds.begin(), rounds.begin() + (rounds.empty() ? 0 : 1));
+  if (rounds.empty()) return {};
+  std::sort(rounds.begin(), rounds.end());
+  return {rounds[rounds.size() / 2], rounds.back(), peak_memory(), finished};
+}
+
+// Two processes: `coordinate` gives out its address and measures, `take_part` gets the address.
+template <class Coordinate, class TakePart>
+Measured in_two_processes(Coordinate&& coordinate, TakePart&& take_part) {
+  int address_pipe[2], result_pipe[2];
+  if (::pipe(address_pipe) != 0 || ::pipe(result_pipe) != 0) std::abort();
+  const pid_t coordinator = ::fork();
+  if (coordinator == 0) {
+    const Measured result = coordinate([&](std::string address) {
+      address.resize(64);
+      if (::write(address_pipe[1], address.data(), 64) != 64) std::abort();
+    });
+    if (::write(result_pipe[1], &result, sizeof result) != sizeof result) std::abort();
+    std::_Exit(0);
+  }
+  const pid_t sites = ::fork();
+  if (sites == 0) {
+    char address[65] = {};
+    if (::read(address_pipe[0], address, 64) != 64) std::abort();
+    take_part(std::string(address));
+    std::_Exit(0);
+  }
+  Measured result;
+  if (::read(result_pipe[0], &result, sizeof result) != sizeof result) std::abort();
+  ::waitpid(coordinator, nullptr, 0);
+  ::waitpid(sites, nullptr, 0);
+  for (const int end : {address_pipe[0], address_pipe[1], result_pipe[0], result_pipe[1]})
+    ::close(end);
+  return result;
+}
+
+// Trains nothing: the exchange is what is measured.
+class Idle final : public Trainer {
+ public:
+  explicit Idle(std::size_t size) : layout_(toy::layout_of(size)) {}
+  const Layout& layout() const override { return layout_; }
+  PrivacyEvent cost(const TrainTask&) const override { return {}; }
+  TrainResult train(std::span<const float>, std::span<float> delta, const TrainTask&,
+                    const Progress&) override {
+    std::fill(delta.begin(), delta.end(), 0.5f);
+    TrainResult result;
+    result.steps = 1;
+    return result;
+  }
+  std::vector<Metric> evaluate(std::span<const float>, const TrainTask&) override { return {}; }
+
+ private:
+  Layout layout_;
+};
+
+Measured exchange(const Sizes& sizes) {
+  const toy::Setting setting{.sites = sizes.sites,
+                             .size = sizes.bytes / sizeof(float),
+                             .rounds = sizes.rounds + 1,
+                             .evaluate_every = 0};
+  const toy::Keys keys(sizes.sites);
+  const auto coordinate = [&](auto&& tell) {
+    std::vector<double> rounds;
+    auto last = Clock::now();
+    RunWork::Options options;
+    options.on_round = [&](const RoundRecord&) {
+      rounds.push_back(seconds_since(std::exchange(last, Clock::now())));
+    };
+    toy::RunningCoordinator coordinator(setting, keys, "tcp://127.0.0.1:*", std::move(options));
+    tell(coordinator.driver.address());
+    const DriverResult result = coordinator.driver.run();
+    return measured(rounds, result.outcome == Outcome::finished);
+  };
+  const auto take_part = [&](const std::string& address) {
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < sizes.sites; ++i)
+      threads.emplace_back([&, i] {
+        const std::string name = toy::site_name(i);
+        TrainerWork work({.site = name}, std::make_shared<Idle>(setting.size), Settings{});
+        Site machine(toy::ToySite::options_for(name, setting));
+        ZmqSiteDriver driver({.address = address,
+                              .name = name,
+                              .key = keys.site[i],
+                              .server_key = keys.server.public_half()},
+                             machine, work);
+        driver.run();
+      });
+    for (std::thread& thread : threads) thread.join();
+  };
+  return in_two_processes(coordinate, take_part);
+}
+
+// The same bytes over sockets alone: chunks out to everybody, then chunks back, hashed on arrival.
+Measured raw(const Sizes& sizes) {
+  const KeyPair server = KeyPair::generate("server");
+  const KeyPair client = KeyPair::generate("client");
+  const std::size_t chunks = (sizes.bytes + kChunkSize - 1) / kChunkSize;
+  const auto chunk_at = [&](const std::vector<std::uint8_t>& bytes, std::size_t index) {
+    const std::size_t start = index * kChunkSize, size = std::min(kChunkSize, bytes.size() - start);
+    return zmq::message_t(
+        const_cast<std::uint8_t*>(bytes.data()) + start, size, [](void*, void*) {},
+        nullptr);  // sent from where it lies
+  };
+  const auto hash = [](const zmq::message_t& chunk) {
+    hash_bytes({static_cast<const std::uint8_t*>(chunk.data()), chunk.size()});
+  };
+  const auto coordinate = [&](auto&& tell) {
+    const std::vector<std::uint8_t> model(sizes.bytes, 1);
+    zmq::context_t context;
+    zmq::socket_t router(context, zmq::socket_type::router);
+    router.set(zmq::sockopt::curve_server, true);
+    router.set(zmq::sockopt::curve_secretkey, server.secret_key);
+    router.bind("tcp://127.0.0.1:*");
+    tell(router.get(zmq::sockopt::last_endpoint));
+    std::vector<std::string> routes;
+    zmq::message_t route, body;
+    while (routes.size() < sizes.sites) {
+      (void)router.recv(route, zmq::recv_flags::none);
+      (void)router.recv(body, zmq::recv_flags::none);
+      routes.push_back(route.to_string());
+    }
+    std::vector<double> rounds;
+    for (std::uint64_t round = 0; round <= sizes.rounds; ++round) {
+      const auto start = Clock::now();
+      for (std::size_t i = 0; i < chunks; ++i)
+        for (const std::string& to : routes) {
+          router.send(zmq::buffer(to), zmq::send_flags::sndmore);
+          router.send(chunk_at(model, i), zmq::send_flags::none);
+        }
+      for (std::size_t i = 0; i < chunks * sizes.sites; ++i) {
+        (void)router.recv(route, zmq::recv_flags::none);
+        (void)router.recv(body, zmq::recv_flags::none);
+        hash(body);
+      }
+      rounds.push_back(seconds_since(start));
+    }
+    return measured(rounds, true);
+  };
+  const auto take_part = [&](const std::string& address) {
+    std::vector<std::thread> threads;
+    for (std::size_t site = 0; site < sizes.sites; ++site)
+      threads.emplace_back([&] {
+        const std::vector<std::uint8_t> update(sizes.bytes, 2);
+        zmq::context_t context;
+        zmq::socket_t dealer(context, zmq::socket_type::dealer);
+        dealer.set(zmq::sockopt::curve_serverkey, server.public_key);
+        dealer.set(zmq::sockopt::curve_publickey, client.public_key);
+        dealer.set(zmq::sockopt::curve_secretkey, client.secret_key);
+        dealer.connect(address);
+        dealer.send(zmq::message_t(1), zmq::send_flags::none);
+        zmq::message_t chunk;
+        for (std::uint64_t round = 0; round <= sizes.rounds; ++round) {
+          for (std::size_t i = 0; i < chunks; ++i) {
+            (void)dealer.recv(chunk, zmq::recv_flags::none);
+            hash(chunk);
+          }
+          for (std::size_t i = 0; i < chunks; ++i)
+            dealer.send(chunk_at(update, i), zmq::send_flags::none);
+        }
+      });
+    for (std::thread& thread : threads) thread.join();
+  };
+  return in_two_processes(coordinate, take_part);
+}
+
+void print(const char* name, const Measured& result, const Sizes& sizes) {
+  std::printf("%-44s median %6.2f s   slowest %6.2f s   coordinator's peak %5.2f x the model%s\n",
+              name, result.seconds, result.slowest,
+              result.memory / static_cast<double>(sizes.bytes),
+              result.finished ? "" : "   DID NOT FINISH");
+}
+
+double load() {
+  double average = 0;
+  return getloadavg(&average, 1) == 1 ? average : -1;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  Sizes sizes;
+  if (count > 1) sizes.bytes = 1'000'000 * std::strtoull(arguments[1], nullptr, 10);
+  if (count > 2) sizes.sites = std::strtoull(arguments[2], nullptr, 10);
+  if (count > 3) sizes.rounds = std::strtoull(arguments[3], nullptr, 10);
+  std::printf("exchange: %zu MB x %zu sites, out and back, %llu rounds; %u processors, load %.1f\n",
+              sizes.bytes / 1'000'000, sizes.sites, static_cast<unsigned long long>(sizes.rounds),
+              std::thread::hardware_concurrency(), load());
+  std::fflush(stdout);  // children would print it again
+  const Measured before = raw(sizes);
+  print("raw ZeroMQ, CURVE, hashed on arrival", before, sizes);
+  const Measured ours = exchange(sizes);
+  print("a round: fetch, announce, pull, average", ours, sizes);
+  const Measured after = raw(sizes);
+  print("raw ZeroMQ, once more", after, sizes);
+  std::printf("a round takes %.2f x the raw exchange; load at the end %.1f\n",
+              ours.seconds / (0.5 * (before.seconds + after.seconds)), load());
+  return ours.finished ? 0 : 1;
+}
