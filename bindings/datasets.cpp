@@ -53,10 +53,20 @@ py::list facts(const ImageFolder& folder) {
     py::list images;
     for (const auto& image : subject.images) images.append(image.string());
     row["images"] = images;
+    row["channels"] = subject.channels;
     row["labels"] = subject.labels ? py::object(py::str(subject.labels->string())) : py::none();
     rows.append(row);
   }
   return rows;
+}
+
+py::dict tissues(const ImageFolder& folder) {
+  const LabelScheme& scheme = folder.scheme();
+  py::dict numbers;
+  numbers["necrotic"] = scheme.necrotic;
+  numbers["oedema"] = scheme.oedema;
+  numbers["enhancing"] = scheme.enhancing;
+  return numbers;
 }
 
 }  // namespace
@@ -80,7 +90,8 @@ void def_datasets(py::module_& m) {
       });
   py::class_<ImageFolder, Dataset, std::shared_ptr<ImageFolder>>(m, "FolderDataset")
       .def(py::init(&open_folder), py::arg("settings"))
-      .def("facts", &facts);
+      .def("facts", &facts)
+      .def("tissues", &tissues);
 }
 
 }  // namespace collegium::python

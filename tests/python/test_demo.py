@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import nibabel as nib
+import numpy as np
 import pandas as pd
 import pytest
-from collegium.demo import compare, hospitals, statement
+from collegium import networks
+from collegium.demo import compare, hospitals, pictures, statement
 from collegium.errors import DataError
+from collegium.evaluation import evaluate
 
 
 def scores() -> pd.DataFrame:
@@ -86,6 +91,113 @@ def test_a_csv_gives_the_sites_where_the_folders_do_not(brain_folder: Path, tmp_
         writer.writerows(rows)
     found = hospitals.from_folder(flat, labels="brats2018", table=tmp_path / "sites.csv")
     assert set(found.sites) == {"guys", "kings"}
+
+
+def test_a_decathlon_list_takes_its_sites_from_a_csv(brain_folder: Path, tmp_path: Path) -> None:
+    rows = write_decathlon(brain_folder, tmp_path / "msd")
+    (tmp_path / "sites.csv").write_text(
+        "subject,site\n"
+        + "".join(f"{name},{('Guy’s Hospital', 'Zürich')[i % 2]}\n" for i, name in enumerate(rows)),
+        encoding="utf-8",
+    )
+    found = hospitals.from_folder(tmp_path / "msd", labels=None, table=tmp_path / "sites.csv")
+    assert (found.format, found.labels) == ("msd", "msd")
+    assert set(found.sites) == {"guys-hospital", "zurich"}  # names that keys and files may have
+    data = found.held_out()
+    assert data.tissues == {"oedema": 1, "necrotic": 2, "enhancing": 3}
+    picture = pictures.segmentations(data.facts, {}, "reference", data.tissues)
+    shown = picture.axes[0].get_images()[0].get_array()
+    image = nib.load(data.facts[0]["images"][0]).get_fdata()[
+        ..., 2
+    ]  # T1 with contrast, of this list
+    assert any(np.array_equal(shown, image[:, :, z].T) for z in range(image.shape[2]))
+
+
+def test_the_newer_file_names_and_labels_are_read(brain_folder: Path, tmp_path: Path) -> None:
+    newer = {"t1ce": "t1c", "t1": "t1n", "t2": "t2w", "flair": "t2f", "seg": "seg"}
+    for site in ("site-1", "site-2"):
+        for subject in (brain_folder / site).iterdir():
+            for old, new in newer.items():
+                image = nib.load(subject / f"{subject.name}_{old}.nii.gz")
+                values = np.asarray(image.dataobj)
+                if old == "seg":
+                    values = np.where(values == 4, 3, values)
+                folder = tmp_path / site / subject.name
+                folder.mkdir(parents=True, exist_ok=True)
+                nib.save(
+                    nib.Nifti1Image(values, image.affine), folder / f"{subject.name}-{new}.nii.gz"
+                )
+    found = hospitals.from_folder(tmp_path, labels="brats2023", table=None)
+    assert len(found.sites["site-1"]) == 2
+    table = evaluate(
+        networks.SegResNet(init_filters=8, dropout=0.0), found.held_out(), predictions=None
+    )
+    assert (table.loc[table["region"] == "wt", "reference_voxels"] > 0).all()
+    wrong = hospitals.from_folder(tmp_path, labels="brats2018", table=None)
+    with pytest.raises(DataError, match=r"seg.*label"):  # 3 is no label of that year
+        evaluate(
+            networks.SegResNet(init_filters=8, dropout=0.0), wrong.everybody(), predictions=None
+        )
+
+
+def test_subjects_without_a_site_or_without_labels_are_named(
+    brain_folder: Path, tmp_path: Path
+) -> None:
+    for site in ("site-1", "site-2"):
+        shutil.copytree(brain_folder / site, tmp_path / site)
+    stray = next((brain_folder / "site-3").iterdir())
+    shutil.copytree(stray, tmp_path / stray.name)
+    with pytest.raises(DataError, match=f"{stray.name} has no site"):
+        hospitals.from_folder(tmp_path, labels="brats2018", table=None)
+    shutil.rmtree(tmp_path / stray.name)
+    subject = next((tmp_path / "site-1").iterdir())
+    (subject / f"{subject.name}_seg.nii.gz").unlink()
+    with pytest.raises(DataError, match=f"{subject.name} has no label map"):
+        hospitals.from_folder(tmp_path, labels="brats2018", table=None)
+
+
+def test_two_sites_that_would_have_one_name_are_refused() -> None:
+    facts = [
+        {"subject": "a", "site": "St Mary", "labels": "a.nii"},
+        {"subject": "b", "site": "St. Mary", "labels": "b.nii"},
+    ]
+    with pytest.raises(DataError, match="st-mary"):
+        hospitals.by_site(Path("data"), facts)
+
+
+def write_decathlon(brain_folder: Path, folder: Path) -> list[str]:
+    """Two synthetic hospitals as one Medical Segmentation Decathlon list: four channels a file, its own numbers."""
+    (folder / "images").mkdir(parents=True)
+    (folder / "labels").mkdir()
+    names, training = [], []
+    for subject in sorted(
+        p for site in ("site-1", "site-2") for p in (brain_folder / site).iterdir()
+    ):
+        volumes = [
+            nib.load(subject / f"{subject.name}_{s}.nii.gz") for s in ("flair", "t1", "t1ce", "t2")
+        ]
+        labels = np.asarray(nib.load(subject / f"{subject.name}_seg.nii.gz").dataobj)
+        affine = volumes[0].affine
+        names.append(f"BRATS_{len(names):03d}")
+        stacked = np.stack([np.asarray(v.dataobj) for v in volumes], axis=-1)
+        nib.save(nib.Nifti1Image(stacked, affine), folder / "images" / f"{names[-1]}.nii.gz")
+        turned = np.select([labels == 2, labels == 1, labels == 4], [1, 2, 3], 0).astype(np.uint8)
+        nib.save(nib.Nifti1Image(turned, affine), folder / "labels" / f"{names[-1]}.nii.gz")
+        training.append(
+            {part[:-1]: f"./{part}/{names[-1]}.nii.gz" for part in ("images", "labels")}
+        )
+    listing = {
+        "modality": {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"},
+        "labels": {
+            "0": "background",
+            "1": "edema",
+            "2": "non-enhancing tumor",
+            "3": "enhancing tumour",
+        },
+        "training": training,
+    }
+    (folder / "dataset.json").write_text(json.dumps(listing), encoding="utf-8")
+    return names
 
 
 def test_one_site_is_no_federation(brain_folder: Path, tmp_path: Path) -> None:

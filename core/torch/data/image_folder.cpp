@@ -22,6 +22,8 @@ ImageFolder::~ImageFolder() = default;
 
 const std::vector<SubjectFiles>& ImageFolder::files() const { return state_->subjects.files(); }
 
+const LabelScheme& ImageFolder::scheme() const { return state_->subjects.scheme(); }
+
 std::size_t ImageFolder::size() const { return state_->subjects.size(); }
 
 Item ImageFolder::sample(std::size_t index) const {

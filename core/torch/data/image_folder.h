@@ -13,6 +13,7 @@ class ImageFolder final : public VolumeDataset {
   ~ImageFolder() override;
 
   const std::vector<SubjectFiles>& files() const;
+  const LabelScheme& scheme() const;  // of its label maps, and of predictions
 
   std::size_t size() const override;
   Item sample(std::size_t index)

@@ -66,8 +66,16 @@ class FolderDataset:
 
     @property
     def facts(self) -> list[dict[str, Any]]:
-        """One entry a subject: ``subject``, ``site``, ``grade`` (empty where unknown), ``images``, ``labels``."""
+        """One entry a subject: ``subject``, ``site``, ``grade`` (empty where unknown), ``images``, ``labels``.
+
+        ``channels`` says, where all sequences are in one file, which of its channels are t1ce, t1, t2 and flair.
+        """
         return self.core().facts()
+
+    @property
+    def tissues(self) -> dict[str, int]:
+        """The numbers in the label maps of the ``necrotic`` core, the ``oedema`` and the ``enhancing`` tumour."""
+        return self.core().tissues()
 
     def __len__(self) -> int:
         return len(self.core().subjects())

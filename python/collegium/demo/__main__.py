@@ -23,6 +23,7 @@ from collegium.federation import Federation
 from collegium.run import Run
 
 console = Console(highlight=False)
+MARK = ".collegium-demo"  # this folder may be emptied
 
 
 def bar(what: str) -> Progress:
@@ -100,12 +101,13 @@ def main(
 def make_room(folder: Path) -> None:
     """An empty folder; what an earlier demo left there goes, anything else is refused."""
     if folder.exists() and any(folder.iterdir()):
-        if not (folder / "federation.toml").exists():
+        if not (folder / MARK).exists():
             raise typer.BadParameter(
                 f"{folder} holds something else than an earlier demo; name another folder"
             )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).touch()
 
 
 def gather(
@@ -167,7 +169,8 @@ def report(
         + secret.warnings
     )
     best = ranking[ranking["model"].str.endswith(" alone")].iloc[0]["model"]
-    facts = {f["subject"]: f for f in where.held_out().facts}
+    held_out = where.held_out()
+    facts = {f["subject"]: f for f in held_out.facts}
     shown = [facts[s] for s in where.test[:: max(1, len(where.test) // 4)][:4]]
     predictions = {name: folder / "predictions" / slug(name) for name in (compare.FEDERATED, best)}
     tables = {
@@ -181,7 +184,7 @@ def report(
         "Dice on the held-out subjects": "n: subjects that have the region. The score is the mean of the columns before it.",
         "What patient-level privacy costs": secret.note,
     }
-    picture = segmentations(shown, predictions, "reference")
+    picture = segmentations(shown, predictions, "reference", held_out.tissues)
     picture.savefig(folder / "segmentations.png", dpi=80, transparent=True)
     caption = f"Outlines of the reference, the federated model and the best single site ({best})."
     run.report(

@@ -91,13 +91,13 @@ def score_table(scores: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         A row a model, best first. ``score`` is the mean of the columns before it: WT in everybody, TC and ET in high
-        grade, TC in low grade; where grades are not known, of WT, TC and ET. ET counts in those who have it: an empty
+        grade, TC in low grade; where grades are not known as HGG and LGG, of WT, TC and ET. ET counts in those who have it: an empty
         region scored 1 for being left empty would flatter every mean.
     """
     import pandas as pd
 
     present = scores[scores["reference_voxels"] > 0]
-    if (present["grade"].fillna("") == "").any():
+    if not present["grade"].isin(["HGG", "LGG"]).all():
         columns = {f"{r.upper()}": present[present["region"] == r] for r in ("wt", "tc", "et")}
     else:
         high, low = present[present["grade"] == "HGG"], present[present["grade"] == "LGG"]

@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from collegium.datasets.folder import FolderDataset
-from collegium.demo.recipe import Recipe
+from collegium.demo.recipe import Recipe, slug
 from collegium.errors import DataError
 
 
@@ -113,13 +114,13 @@ def from_folder(
     One subject in five of every site is held out, chosen by a hash of its name, so that the choice depends neither on
     the order of files nor on the outcome.
     """
+    if not root.exists():
+        raise DataError(f"{root}: no such file or folder")
     format = "msd" if root.name == "dataset.json" or (root / "dataset.json").exists() else "brats"
     labels = labels or ("msd" if format == "msd" else "brats2018")
     facts = FolderDataset(root, format=format, labels=labels, table=table).facts
-    sites: dict[str, list[str]] = {}
     test: list[str] = []
-    for fact in facts:
-        sites.setdefault(fact["site"] or "site-1", []).append(fact["subject"])
+    sites = by_site(root, facts)
     for name, subjects in sites.items():
         subjects.sort(key=lambda s: hashlib.blake2b(s.encode(), digest_size=8).digest())
         count = max(1, round(share * len(subjects)))
@@ -131,13 +132,36 @@ def from_folder(
         sites[name] = sorted(subjects[count:])
     if len(sites) < 2:
         raise DataError(
-            f"{root}: expected at least two sites, found {len(sites)}; put each site's subjects into a sub-folder of its own, "
-            "or name a CSV with the columns subject and site (--table)"
+            f"{root}: expected at least two sites, found {len(sites)}; put each site's subjects into a sub-folder of its own "
+            "(HGG and LGG are grades, not sites), or name a CSV with the columns subject and site (--table)"
         )
     return Hospitals(
         root=root, format=format, labels=labels, table=table, sites=sites, test=sorted(test), synthetic=False,
         about=f"{len(facts)} subjects of {root}, labels read as {labels}; one in five of each site is held out.",
     )  # fmt: skip
+
+
+def by_site(root: Path, facts: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Subjects by site, under names that files, keys and configurations may have: "Guy's Hospital" is guy-s-hospital."""
+    placed = [fact for fact in facts if fact["site"]]
+    sites: dict[str, list[str]] = {}
+    named: dict[str, str] = {}
+    for fact in facts:
+        if not fact["labels"]:
+            raise DataError(
+                f"{root}: subject {fact['subject']} has no label map; expected one, since everybody trains or is held out"
+            )
+        if placed and not fact["site"]:
+            raise DataError(
+                f"{root}: subject {fact['subject']} has no site, and {placed[0]['subject']} has; give every subject one"
+            )
+        name = slug(fact["site"]) or "site-1"
+        if named.setdefault(name, fact["site"]) != fact["site"]:
+            raise DataError(
+                f"{root}: the sites {named[name]!r} and {fact['site']!r} would both be called {name!r}; rename one"
+            )
+        sites.setdefault(name, []).append(fact["subject"])
+    return sites
 
 
 __all__ = ["Hospitals", "from_folder", "synthetic"]

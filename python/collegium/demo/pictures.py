@@ -15,23 +15,27 @@ if TYPE_CHECKING:
 
 _GREY = "#808080"
 _REGIONS = (
-    (("1", "2", "4"), PALETTE[5], "whole tumour"),
-    (("1", "4"), PALETTE[4], "tumour core"),
-    (("4",), PALETTE[1], "enhancing"),
+    (("necrotic", "oedema", "enhancing"), PALETTE[5], "whole tumour"),
+    (("necrotic", "enhancing"), PALETTE[4], "tumour core"),
+    (("enhancing",), PALETTE[1], "enhancing"),
 )
 
 
-def segmentations(subjects: list[dict], predictions: dict[str, Path], reference: str) -> Figure:
+def segmentations(
+    subjects: list[dict], predictions: dict[str, Path], reference: str, tissues: dict[str, int]
+) -> Figure:
     """A row a subject: contrast-enhanced T1, then outlines of the reference and of each model.
 
     Parameters
     ----------
     subjects : list of dict
-        ``subject``, ``grade``, ``images`` (first: contrast-enhanced T1) and ``labels`` of each row.
+        ``FolderDataset.facts`` of each row.
     predictions : dict
         Title to the folder with one label map a subject.
     reference : str
         Title of the reference column.
+    tissues : dict
+        ``FolderDataset.tissues``: which number in the label maps is which.
     """
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
@@ -42,7 +46,9 @@ def segmentations(subjects: list[dict], predictions: dict[str, Path], reference:
     )
     figure.patch.set_alpha(0)
     for row, facts in enumerate(subjects):
-        image = nifti.read(facts["images"][0]).data
+        image = nifti.read(facts["images"][0]).data  # contrast-enhanced T1 comes first
+        if facts["channels"]:
+            image = image[..., facts["channels"][0]]
         maps = {reference: nifti.read(facts["labels"]).data}
         for title, folder in predictions.items():
             maps[title] = nifti.read(next(folder.glob(f"{facts['subject']}*"))).data
@@ -68,7 +74,7 @@ def segmentations(subjects: list[dict], predictions: dict[str, Path], reference:
             else:
                 plane = maps[title][:, :, level].T
                 for values, colour, _ in _REGIONS:
-                    mask = np.isin(plane, [int(v) for v in values])
+                    mask = np.isin(plane, [tissues[v] for v in values])
                     if mask.any():
                         axes.contour(mask, levels=[0.5], colors=[colour], linewidths=1.4)
     handles = [Line2D([], [], color=colour, label=name) for _, colour, name in _REGIONS]

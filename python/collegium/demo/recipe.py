@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,8 +82,9 @@ QUICK = Recipe(
 
 
 def slug(name: str) -> str:
-    """A name as files and federations may have it."""
-    return "".join(c if c.isalnum() else "-" for c in name.lower()).replace("--", "-")
+    """A name as files, keys and federations may have it: a-z, 0-9 and single hyphens, 64 at most."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64]
 
 
 __all__ = ["FULL", "QUICK", "Recipe", "slug"]
