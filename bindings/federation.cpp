@@ -155,25 +155,34 @@ void check_federation(const py::dict& config) {
   if (federation.privacy) check_run(federation);
 }
 
+// Relative paths start at the file's folder, which nobody knows any more later.
 void resolve_plugins(py::dict& tables, const PluginFiles& plugins) {
   py::list paths;
   for (const auto& path : plugins.paths) paths.append(path.string());
   if (!paths.empty()) tables["plugins"]["paths"] = paths;
 }
 
-// The file's own tables, with the paths that the core resolved in place of the relative ones.
+py::dict table_of(py::dict& tables, const char* name) {
+  if (!tables.contains(name)) tables[name] = py::dict();
+  return tables[name].cast<py::dict>();
+}
+
+// The file's own tables, with what people are shown and the paths that the core resolved.
 py::dict load_federation(const std::string& path) {
   const FederationConfig config = FederationConfig::load(path);
   py::dict tables = dict_from(Settings::load(path));
-  py::dict server = tables.contains("server") ? tables["server"].cast<py::dict>() : py::dict();
+  py::dict federation = table_of(tables, "federation");
+  federation["name"] = config.name;
+  federation["rounds"] = config.rounds;
+  py::dict server = table_of(tables, "server");
   server["address"] = config.server.address;
   server["secret"] = config.server.secret.string();
   server["site_keys"] = config.server.site_keys.string();
-  tables["server"] = server;
-  py::dict run = tables.contains("run") ? tables["run"].cast<py::dict>() : py::dict();
-  run["folder"] = config.run.folder.string();
-  tables["run"] = run;
-  if (!config.network.initial.empty()) tables["network"]["initial"] = config.network.initial;
+  table_of(tables, "run")["folder"] = config.run.folder.string();
+  py::dict network = table_of(tables, "network");
+  network["name"] = config.network.name;
+  if (!config.network.initial.empty()) network["initial"] = config.network.initial;
+  table_of(tables, "aggregator")["name"] = config.aggregator.name;
   resolve_plugins(tables, config.plugins);
   return tables;
 }

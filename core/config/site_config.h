@@ -13,7 +13,7 @@ namespace collegium {
 // The [data] table.
 struct DataConfig {
   std::string format = "brats";  // brats: a folder a subject; msd: a dataset.json
-  std::filesystem::path path;  // empty: the data set is handed over in memory
+  std::filesystem::path path;    // empty: the data set is handed over in memory
   std::string labels;  // brats2018, brats2023, msd; default: brats2018, or msd for that format
   std::vector<std::string> subjects;  // names of the subjects to use; empty: all
   std::string id;                     // of the data set in the ledger; default: the site's name

@@ -99,6 +99,18 @@ std::size_t Cohort::count(Member::Stage stage) const {
   return count([stage](const Member& member) { return member.stage == stage; });
 }
 
+std::string Cohort::without() const {
+  std::string text;
+  for (const Member& member : members_) {
+    if (!member.settled() || member.stage == Member::Stage::accepted ||
+        member.stage == Member::Stage::not_drawn)
+      continue;
+    text += (text.empty() ? "; without " : ", ") + member.name + " (" + member.contribution.reason +
+            ")";
+  }
+  return text;
+}
+
 std::string listed(const std::vector<std::string>& names) {
   if (names.empty()) return "nobody";
   std::string text;

@@ -80,6 +80,9 @@ class Cohort {
     }
     return names;
   }
+  // "; without guys (no result before the deadline)": who has been left out so far, and why; empty
+  // when nobody was.
+  std::string without() const;
 
  private:
   std::vector<Member> members_;

@@ -77,16 +77,13 @@ void Coordinator::State::on(const at_coordinator::RoundPersisted& event) {
     closed_round = round;
     model = std::exchange(next_model, nullptr);
     last = record.contributions;
-    std::string without;
     for (const Member& member : cohort.members()) {
       if (member.stage == Stage::accepted) {
         counted[round][member.name] = member.contribution.update->digest;
         answer(member, round, member.request, member.contribution);
-      } else if (member.stage != Stage::not_drawn) {
-        without += (without.empty() ? "; without " : ", ") + member.name + " (" +
-                   member.contribution.reason + ")";
       }
     }
+    const std::string without = cohort.without();
     log(without.empty() ? Level::info : Level::warning, "",
         "round " + std::to_string(round) + " closed with " +
             std::to_string(cohort.count(Stage::accepted)) + " of " +

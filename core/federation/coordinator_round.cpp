@@ -223,7 +223,7 @@ void Coordinator::State::decide() {
   const std::string needed = std::to_string(options.min_sites) + " results are needed";
   if (promising + working + away < options.min_sites) {
     return abandon(needed + ", at most " + std::to_string(promising + working + away) +
-                   " can still come");
+                   " can still come" + cohort.without());
   }
   const bool overdue = now >= deadline;
   if (promising >= options.min_sites && (working == 0 || overdue)) return begin_collecting();

@@ -67,11 +67,12 @@ class Finder {
   void require_pinned_files() const {
     for (const auto& [name, hash] : search_.pins) {
       if (seen_.contains(name)) continue;
-      throw PluginError({.what = "no plugin file has the pinned name '" + name + "'",
-                         .where = "[plugins] pins",
-                         .expected = "the name of a file that was found",
-                         .found = seen_.empty() ? "none" : "one of " + join({seen_.begin(), seen_.end()}),
-                         .remedy = "check the name for spelling, and [plugins] paths"});
+      throw PluginError(
+          {.what = "no plugin file has the pinned name '" + name + "'",
+           .where = "[plugins] pins",
+           .expected = "the name of a file that was found",
+           .found = seen_.empty() ? "none" : "one of " + join({seen_.begin(), seen_.end()}),
+           .remedy = "check the name for spelling, and [plugins] paths"});
     }
   }
 

@@ -283,26 +283,6 @@ class Federation:
         )
 
 
-def resume(folder: str | Path, *, progress: bool = True) -> Run:
-    """Go on with a served run after its last closed round."""
-    run = Run(folder)
-    federation = Federation.__new__(Federation)
-    federation._model = None
-    federation.config = run.config
-    if run.meta.get("simulation") == "1":
-        raise ConfigError(
-            f"{run.folder} is a simulation: its data sets are not in the folder; call simulate() with folder={str(folder)!r} again"
-        )
-    server = federation.config["server"]
-    return federation.serve(
-        server["address"],
-        keys=server["secret"],
-        site_keys=server["site_keys"],
-        folder=folder,
-        progress=progress,
-    )
-
-
 def _free_folder(folder: Path, *, named: bool) -> Path:
     """The folder itself when it was named or is free, otherwise the first free ``NAME-2``, ``NAME-3``, ..."""
     if named or not (folder / "run.db").exists():
@@ -313,4 +293,4 @@ def _free_folder(folder: Path, *, named: bool) -> Path:
     return folder.with_name(f"{folder.name}-{number}")
 
 
-__all__ = ["Federation", "resume"]
+__all__ = ["Federation"]

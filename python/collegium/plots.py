@@ -25,6 +25,7 @@ def _style(axes: Axes, title: str) -> None:
     for side in ("left", "bottom"):
         axes.spines[side].set_color(_GREY)
     axes.set_xlabel("round", fontsize=8, color=_GREY)
+    axes.xaxis.get_major_locator().set_params(integer=True)  # there is no round 1.5
 
 
 def _lines(axes: Axes, frame, column: str) -> bool:

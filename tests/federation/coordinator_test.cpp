@@ -294,7 +294,10 @@ TEST(CoordinatorRound, IsAbandonedAtOnceWhenTheQuorumCannotBeMet) {
   desk.join_all();
   desk.failed("guys", 1, "training");
   desk.failed("kings", 1, "training");
-  EXPECT_EQ(desk.now_of<at_coordinator::PersistRound>().size(), 1u);
+  const auto written = desk.now_of<at_coordinator::PersistRound>();
+  ASSERT_EQ(written.size(), 1u);
+  EXPECT_NE(written[0].record.reason.find("without guys ("), std::string::npos)
+      << written[0].record.reason;
   desk.give(at_coordinator::RoundPersisted{1, 1});
   EXPECT_EQ(desk.machine().snapshot().attempt, 2u);
 }

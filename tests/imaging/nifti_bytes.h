@@ -12,7 +12,6 @@
 #include <string>
 #include <vector>
 
-
 namespace collegium::testing {
 
 // A NIfTI file put together field by field, from the format's tables and not from our reader, so

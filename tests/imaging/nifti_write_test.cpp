@@ -9,7 +9,6 @@
 namespace collegium {
 namespace {
 
-
 constexpr Affine kOblique{
     {{-0.9, 0.1, 0.2, 12}, {0.1, 1.1, -0.3, -7}, {0.2, 0.3, 2.5, 40}, {0, 0, 0, 1}}};
 

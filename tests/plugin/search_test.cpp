@@ -64,8 +64,8 @@ TEST_F(Search, ListsWhatAFolderHoldsWithTheReasonsOfTheRefused) {
 TEST_F(Search, ReadsFilesAndFoldersFromTheEnvironment) {
   const TemporaryFolder folder(TemporaryFolder::Place::disk);
   folder.write("good.so", bytes_of(fixture("good")));
-  ::setenv("COLLEGIUM_PLUGIN_PATH", (":" + folder.path().string() + "::" + fixture("second") + ":").c_str(),
-           1);
+  ::setenv("COLLEGIUM_PLUGIN_PATH",
+           (":" + folder.path().string() + "::" + fixture("second") + ":").c_str(), 1);
   EXPECT_EQ(search({}).size(), 2u);
   EXPECT_THAT(registry.aggregators(), ElementsAre("first", "second", "weighted_mean"));
   ::setenv("COLLEGIUM_PLUGIN_PATH", "/nonexistent/folder", 1);
@@ -83,7 +83,8 @@ TEST_F(Search, HoldsFilesToTheirPins) {
   EXPECT_THROW(search({fixture("good")}), PluginError);
   const TemporaryFolder folder(TemporaryFolder::Place::disk);
   folder.write("good.so", bytes_of(fixture("good")));
-  EXPECT_THROW(search({folder.path().string()}), PluginError);  // a scanned folder makes it no better
+  EXPECT_THROW(search({folder.path().string()}),
+               PluginError);  // a scanned folder makes it no better
   pins["good.so"] = to_hex(hash_bytes(read_file(fixture("good"))));
   EXPECT_EQ(search({folder.path().string()}).size(), 1u);
 }
@@ -118,11 +119,9 @@ TEST_F(Search, CountsWhatTheProcessHadLoadedBeforePinsWereWanted) {
 TEST_F(Search, FindsThePackagesOwnFolderBesideTheCoreLibrary) {
   EXPECT_THAT(package_plugin_folders(),
               Contains(std::filesystem::canonical(plugin_folder()).string()));
-  load_plugins(registry, {.paths = {},
-                          .pins = {},
-                          .pinned_only = false,
-                          .environment = false,
-                          .package = true});
+  load_plugins(
+      registry,
+      {.paths = {}, .pins = {}, .pinned_only = false, .environment = false, .package = true});
   EXPECT_THAT(registry.aggregators(), Contains("coordinate_median"));
   EXPECT_THAT(registry.mechanisms(), ElementsAre("percentile", "sparse_vector"));
 }
