@@ -284,6 +284,38 @@ def test_a_part_without_gradients_at_first_is_probed_when_it_has_some() -> None:
         assert layouts.probes == (1 if step < 2 else 2)
 
 
+def test_rows_that_are_zero_leave_an_order_open_that_later_batches_decide() -> None:
+    """Only the first token counts: 5 samples of 6 tokens may as well lie token by token, for 6 is 1 modulo 5."""
+
+    class First(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.head, self.all = nn.Linear(4, 4), nn.Linear(4, 3), 0.0
+
+        def forward(self, x: Tensor) -> Tensor:
+            z = torch.tanh(self.layer(x))
+            return self.head(z[:, 0] + self.all * z.sum(1))
+
+    network, layouts = First().double(), SampleLayouts()
+    x, y = torch.randn(5, 6, 4, dtype=torch.float64), torch.randint(3, (5,))
+    ones = torch.ones(1, 5, dtype=torch.float64)
+    for everything, probes in ((0.0, 1), (0.0, 1), (0.3, 2), (0.0, 2), (0.3, 2)):
+        network.all = everything
+        found = batched(network, x, y, entropy, layouts=layouts)
+        assert (
+            distance(
+                [found.squared_norms],
+                [sum(r.square().sum(1) for r in one_by_one(network, x, y, entropy))],
+            )
+            < 1e-12
+        )
+        assert (
+            distance(found.weighted_sum(ones), weighted(one_by_one(network, x, y, entropy), ones))
+            < 1e-12
+        )
+        assert layouts.probes == probes
+
+
 def test_more_samples_than_exponents_are_told_apart() -> None:
     network = perceptron().double()
     x, y = torch.randn(300, 6, dtype=torch.float64), torch.randint(3, (300,))

@@ -1,11 +1,29 @@
 #include "torch/per_sample/layout_memory.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 
 #include "torch/per_sample/sample_layouts.h"
 
 namespace collegium {
 namespace per_sample {
+
+void GraphLayout::narrow_to(const GraphLayout& earlier) {
+  for (std::size_t u = 0; u < rows.size(); ++u) {
+    for (std::size_t output = 0; output < rows[u].size(); ++output) {
+      auto& now = rows[u][output];
+      const auto& before = earlier.rows[u][output];
+      if (now.empty()) now = before;  // silent in this batch
+      std::vector<RowLayout> both;
+      std::ranges::copy_if(now, std::back_inserter(both), [&](RowLayout layout) {
+        return std::ranges::find(before, layout) != before.end();
+      });
+      if (!both.empty()) now = std::move(both);
+    }
+  }
+}
 
 GraphPattern::GraphPattern(const Graph& graph, const ParameterIndex& parameters,
                            std::int64_t samples)

@@ -12,8 +12,12 @@ namespace collegium::per_sample {
 // What a probe found out about a graph.
 struct GraphLayout {
   std::vector<char> weights;  // nodes that turned out to depend on parameters alone: find_uses()
-  // For every use, for every output of its node; nothing where the gradient was zero.
-  std::vector<std::vector<std::optional<RowLayout>>> rows;
+  // For every use, for every output of its node, what the gradient allowed, the likeliest first:
+  // none where it was zero, several where too much of it was.
+  std::vector<std::vector<std::vector<RowLayout>>> rows;
+
+  // Drops what an earlier batch of the same graph contradicted.
+  void narrow_to(const GraphLayout& earlier);
 };
 
 // A graph's nodes, edges and shapes. An extent that differs between two batches has to be

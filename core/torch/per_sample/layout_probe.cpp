@@ -137,12 +137,11 @@ void check_kinds(const Graph& graph, std::int64_t samples) {
   }
 }
 
-Probe probe_layout(const Batch& batch) {
+GraphLayout probe_layout(const Batch& batch) {
   const auto samples = batch.losses.size(0);
-  Probe probe{.layout = {.weights = std::vector<char>(batch.graph.nodes().size(), 0), .rows = {}},
-              .certain = true};
+  GraphLayout layout{.weights = std::vector<char>(batch.graph.nodes().size(), 0), .rows = {}};
   while (true) {
-    const auto uses = find_uses(batch.graph, batch.parameters, samples, probe.layout.weights);
+    const auto uses = find_uses(batch.graph, batch.parameters, samples, layout.weights);
     std::vector<std::size_t> watched;
     for (const auto& use : uses) watched.push_back(use.node);
     for (std::size_t i = 0; i < batch.graph.nodes().size(); ++i)
@@ -156,27 +155,26 @@ Probe probe_layout(const Batch& batch) {
       const bool constant =
           uses[u].may_be_weight && (!uses[u].meets_unknown || batch.inputs_are_known);
       if (!constant) refuse_mixing(batch, uses, uses[u].meets_unknown);
-      probe.layout.weights[uses[u].node] = again = true;
+      layout.weights[uses[u].node] = again = true;
     }
     if (again) continue;
     for (const auto& input : findings.inputs)
       if (input && is_mixed(*input)) refuse_mixing(batch, uses, false);
 
     for (std::size_t w = 0; w < watched.size(); ++w) {
-      auto& rows = probe.layout.rows.emplace_back(batch.graph.at(watched[w]).num_inputs());
+      auto& rows = layout.rows.emplace_back(batch.graph.at(watched[w]).num_inputs());
       const bool statistics = takes_batch_statistics(batch.graph.at(watched[w]));
       for (const auto& [output, search] : findings.watched[w]) {
         if (search.silent()) continue;
-        if (search.left().size() > 1) probe.certain = false;
         if (statistics &&
             (search.left().empty() ||
              std::ranges::none_of(search.left(), [](auto layout) { return layout.axis == 1; })))
           refuse_batch_statistics(batch.graph.at(watched[w]));
-        rows[output] = search.left().front();
+        rows[output] = search.left();
       }
     }
-    probe.layout.rows.resize(uses.size());
-    return probe;
+    layout.rows.resize(uses.size());
+    return layout;
   }
 }
 

@@ -12,14 +12,9 @@ struct Batch {
   bool inputs_are_known = false;  // whether those are all: then what has no gradient is constant
 };
 
-struct Probe {
-  GraphLayout layout;
-  bool certain;  // whether it may be used for other batches of the same graph
-};
-
 // Finds where the samples lie in the gradient of every node that takes a parameter, by backward
 // passes with other seeds; ConfigError where samples are mixed.
-Probe probe_layout(const Batch& batch);
+GraphLayout probe_layout(const Batch& batch);
 
 // Refuses nodes that have no per-sample gradients whatever flows: batch statistics, counts over the
 // batch, parts of the network that are not in the graph.

@@ -69,6 +69,19 @@ at::Tensor sum_broadcast(const at::Tensor& contribution, RowLayout layout, std::
   return (summed.empty() ? rows : rows.sum(summed)).reshape({samples, -1});
 }
 
+bool disagree(const at::Tensor& tensor, RowLayout one, RowLayout other, std::int64_t samples) {
+  const auto owners = [&](RowLayout layout) {  // ready to meet the tensor
+    const auto size = tensor.size(layout.axis), inner = size / (layout.outer * samples);
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(tensor.dim()), 1);
+    shape[static_cast<std::size_t>(layout.axis)] = size;
+    return at::arange(size, tensor.options().dtype(at::kLong))
+        .floor_divide_(inner)
+        .remainder_(samples)
+        .view(shape);
+  };
+  return tensor.ne(0).logical_and_(owners(one).ne(owners(other))).any().item<bool>();
+}
+
 LayoutSearch::LayoutSearch(at::Tensor unit, std::int64_t samples)
     : unit_(std::move(unit)), samples_(samples) {
   silent_ = !unit_.ne(0).any().item<bool>();

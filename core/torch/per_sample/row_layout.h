@@ -12,6 +12,7 @@ namespace collegium::per_sample {
 // width], are (1, 1); the rows of a flattened [tokens * samples, width] are (0, tokens).
 struct RowLayout {
   std::int64_t axis = 0, outer = 1;
+  bool operator==(const RowLayout&) const = default;
 };
 
 // The tensor as [samples, before the axis ..., outer, inner, after the axis ...], without a copy.
@@ -25,6 +26,9 @@ at::Tensor rows_of_samples(const at::Tensor& tensor, RowLayout layout, std::int6
 at::Tensor sum_broadcast(const at::Tensor& contribution, RowLayout layout, std::int64_t samples,
                          at::IntArrayRef weight);
 bool is_broadcast_along(RowLayout layout, std::int64_t rank, at::IntArrayRef weight);
+
+// Whether two layouts give some element that is not zero to different samples.
+bool disagree(const at::Tensor& tensor, RowLayout one, RowLayout other, std::int64_t samples);
 
 // Finds the layout of one gradient by experiment. The backward pass is linear and scales exactly
 // under powers of two; so when the loss of sample i is seeded with 2^e_i, an element that belongs

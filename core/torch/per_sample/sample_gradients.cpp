@@ -109,7 +109,7 @@ struct SampleGradients::State {
 
   void visit(const NodePtr& node, const std::vector<Weight>& weights,
              std::span<const std::optional<RowLayout>> layouts, const ag::variable_list& gradients);
-  bool pass(const Graph& graph, const std::vector<Use>& uses, const at::Tensor& losses,
+  bool pass(const Graph& graph, const ParameterIndex& index, const at::Tensor& losses,
             const GraphLayout& layout);
   void run(const Graph& graph, const ParameterIndex& index, const at::Tensor& losses,
            const Options& options, LayoutMemory& memory);
@@ -165,22 +165,19 @@ void SampleGradients::State::run(const Graph& graph, const ParameterIndex& index
       batch.inputs.push_back(ag::impl::gradient_edge(input));
   const GraphPattern pattern(graph, index, samples);
   auto layout = memory.find(pattern);
-  for (bool probed = false;; probed = true) {
-    if (!layout) {
-      memory.count_probe();
-      auto probe = probe_layout(batch);
-      layout = std::move(probe.layout);
-      if (probe.certain) memory.remember(pattern, *layout);
-    }
-    if (pass(graph, find_uses(graph, index, samples, layout->weights), losses, *layout) || probed)
-      return;
-    layout.reset();  // a node that was silent when it was probed now has a gradient
-  }
+  if (layout && pass(graph, index, losses, *layout)) return;
+  // A new graph, or one where a gradient was zero when it was probed and is not any more.
+  memory.count_probe();
+  auto found = probe_layout(batch);
+  if (layout && layout->weights == found.weights) found.narrow_to(*layout);
+  pass(graph, index, losses, found);
+  memory.remember(pattern, std::move(found));
 }
 
-// False if a node has a gradient whose layout is not known: what was found is then to be forgotten.
-bool SampleGradients::State::pass(const Graph& graph, const std::vector<Use>& uses,
+// False if the layout leaves open which sample some gradient belongs to: nothing is known then.
+bool SampleGradients::State::pass(const Graph& graph, const ParameterIndex& index,
                                   const at::Tensor& losses, const GraphLayout& layout) {
+  const auto uses = find_uses(graph, index, samples, layout.weights);
   for (auto& parameter : parameters) {
     parameter.uses = 0;
     parameter.rows.reset();
@@ -188,27 +185,32 @@ bool SampleGradients::State::pass(const Graph& graph, const std::vector<Use>& us
   }
   generic_nodes.clear();
   std::vector<std::size_t> watched;
-  bool all_known = true;
+  bool all_unique = true;
   for (std::size_t u = 0; u < uses.size(); ++u) {
     watched.push_back(uses[u].node);
     for (const auto& weight : uses[u].weights)
       for (const auto& leaf : weight.leaves) ++parameters[leaf.parameter].uses;
-    for (const auto& rows : layout.rows[u]) all_known &= rows.has_value();
+    for (const auto& candidates : layout.rows[u]) all_unique &= candidates.size() == 1;
   }
-  bool surprise = false;
+  bool open = false;
   GraphPass pass(graph, watched);
-  pass.run(at::ones_like(losses), !all_known,
-           [&](std::size_t u, const ag::variable_list& gradients) {
-             for (std::size_t output = 0; output < gradients.size(); ++output) {
-               if (!gradients[output].defined() || layout.rows[u][output]) continue;
-               if (gradients[output].ne(0).any().item<bool>()) surprise = true;
-             }
-             const bool any =
-                 std::ranges::any_of(layout.rows[u], [](const auto& r) { return r.has_value(); });
-             if (surprise || !any) return;
-             visit(graph.nodes()[uses[u].node].node, uses[u].weights, layout.rows[u], gradients);
-           });
-  return !surprise;
+  pass.run(
+      at::ones_like(losses), !all_unique, [&](std::size_t u, const ag::variable_list& gradients) {
+        std::vector<std::optional<RowLayout>> rows(gradients.size());
+        for (std::size_t output = 0; output < gradients.size(); ++output) {
+          const auto& gradient = gradients[output];
+          const auto& candidates = layout.rows[u][output];
+          if (!gradient.defined()) continue;
+          if (candidates.empty()) open |= gradient.ne(0).any().item<bool>();
+          for (const auto& other : candidates)
+            open |=
+                &other != candidates.data() && disagree(gradient, candidates[0], other, samples);
+          if (!candidates.empty()) rows[output] = candidates[0];
+        }
+        const bool any = std::ranges::any_of(rows, [](const auto& r) { return r.has_value(); });
+        if (any && !open) visit(graph.nodes()[uses[u].node].node, uses[u].weights, rows, gradients);
+      });
+  return !open;
 }
 
 // The batch of one: its gradient is the sample's, and there is nothing to tell apart.
