@@ -185,6 +185,7 @@ ROWS: dict[str, Callable[[Problem, nn.Module], Step]] = {
 class Row:
     name: str
     step: Step
+    first_peak: float
     peak: float
     seconds: list[float] = field(default_factory=list)
 
@@ -204,16 +205,24 @@ def clock(threads: int) -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def prepared(name: str, problem: Problem) -> Row:
-    """Makes the row's step, takes it twice (the first may learn) and measures the memory of the second."""
+def give_back_memory() -> None:
     gc.collect()
     ctypes.CDLL("libc.so.6").malloc_trim(0)
-    before = resident("VmRSS")
-    step = ROWS[name](problem, copy.deepcopy(problem.network))
-    step()
+
+
+def peak_of(step: Step, before: float) -> float:
+    give_back_memory()
     Path("/proc/self/clear_refs").write_text("5")
     step()
-    return Row(name, step, resident("VmHWM") - before)
+    return resident("VmHWM") - before
+
+
+def prepared(name: str, problem: Problem) -> Row:
+    """Makes the row's step and takes it twice: the first may learn something about the network, and need more memory."""
+    give_back_memory()
+    before = resident("VmRSS")
+    step = ROWS[name](problem, copy.deepcopy(problem.network))
+    return Row(name, step, peak_of(step, before), peak_of(step, before))
 
 
 def measure(problem: Problem, names: list[str], rounds: int, threads: int) -> None:
@@ -243,7 +252,7 @@ def measure(problem: Problem, names: list[str], rounds: int, threads: int) -> No
         ratios = sorted(t / b for t, b in zip(row.seconds, base.seconds, strict=True))
         print(
             f"  {row.name:24s} {statistics.median(row.seconds) * 1e3:9.1f} ms   "
-            f"x {statistics.median(ratios):6.2f} [{ratios[0]:.2f} .. {ratios[-1]:.2f}]   peak {row.peak:6.0f} MiB",
+            f"x {statistics.median(ratios):6.2f} [{ratios[0]:.2f} .. {ratios[-1]:.2f}]   peak {row.peak:6.0f} MiB, in the first step {row.first_peak:6.0f}",
             flush=True,
         )
 

@@ -16,6 +16,10 @@ struct GraphLayout {
   // none where it was zero, several where too much of it was.
   std::vector<std::vector<std::vector<RowLayout>>> rows;
 
+  // Whether every gradient that flowed left exactly one: then a pass cannot find anything open, and
+  // need not keep the graph for another.
+  bool settled = true;
+
   // Drops what an earlier batch of the same graph contradicted.
   void narrow_to(const GraphLayout& earlier);
 };

@@ -165,6 +165,8 @@ GraphLayout probe_layout(const Batch& batch) {
       auto& rows = layout.rows.emplace_back(batch.graph.at(watched[w]).num_inputs());
       const bool statistics = takes_batch_statistics(batch.graph.at(watched[w]));
       for (const auto& [output, search] : findings.watched[w]) {
+        if (w < uses.size() && (search.silent() || search.left().size() > 1))
+          layout.settled = false;
         if (search.silent()) continue;
         if (statistics &&
             (search.left().empty() ||

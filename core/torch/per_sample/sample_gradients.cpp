@@ -185,31 +185,31 @@ bool SampleGradients::State::pass(const Graph& graph, const ParameterIndex& inde
   }
   generic_nodes.clear();
   std::vector<std::size_t> watched;
-  bool all_unique = true;
   for (std::size_t u = 0; u < uses.size(); ++u) {
     watched.push_back(uses[u].node);
     for (const auto& weight : uses[u].weights)
       for (const auto& leaf : weight.leaves) ++parameters[leaf.parameter].uses;
-    for (const auto& candidates : layout.rows[u]) all_unique &= candidates.size() == 1;
   }
   bool open = false;
   GraphPass pass(graph, watched);
-  pass.run(
-      at::ones_like(losses), !all_unique, [&](std::size_t u, const ag::variable_list& gradients) {
-        std::vector<std::optional<RowLayout>> rows(gradients.size());
-        for (std::size_t output = 0; output < gradients.size(); ++output) {
-          const auto& gradient = gradients[output];
-          const auto& candidates = layout.rows[u][output];
-          if (!gradient.defined()) continue;
-          if (candidates.empty()) open |= gradient.ne(0).any().item<bool>();
-          for (const auto& other : candidates)
-            open |=
-                &other != candidates.data() && disagree(gradient, candidates[0], other, samples);
-          if (!candidates.empty()) rows[output] = candidates[0];
-        }
-        const bool any = std::ranges::any_of(rows, [](const auto& r) { return r.has_value(); });
-        if (any && !open) visit(graph.nodes()[uses[u].node].node, uses[u].weights, rows, gradients);
-      });
+  pass.run(at::ones_like(losses), !layout.settled,
+           [&](std::size_t u, const ag::variable_list& gradients) {
+             std::vector<std::optional<RowLayout>> rows(gradients.size());
+             for (std::size_t output = 0; output < gradients.size(); ++output) {
+               const auto& gradient = gradients[output];
+               const auto& candidates = layout.rows[u][output];
+               if (!gradient.defined()) continue;
+               if (candidates.empty()) open |= gradient.ne(0).any().item<bool>();
+               for (const auto& other : candidates)
+                 open |= &other != candidates.data() &&
+                         disagree(gradient, candidates[0], other, samples);
+               if (!candidates.empty()) rows[output] = candidates[0];
+             }
+             const bool any =
+                 std::ranges::any_of(rows, [](const auto& r) { return r.has_value(); });
+             if (any && !open)
+               visit(graph.nodes()[uses[u].node].node, uses[u].weights, rows, gradients);
+           });
   return !open;
 }
 
