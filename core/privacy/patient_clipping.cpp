@@ -21,6 +21,13 @@ PatientClipping::PatientClipping(const Layout& layout, ClippingMode mode, double
   if (mode == ClippingMode::adaptive) adaptive_.emplace(bound);
 }
 
+std::size_t PatientClipping::group_of(std::size_t offset) const {
+  for (std::size_t i = 0; i < groups_.size(); ++i)
+    for (const auto& range : groups_[i])
+      if (offset >= range.offset && offset - range.offset < range.size) return i;
+  throw std::out_of_range("there is nothing trainable at this offset");
+}
+
 std::vector<double> PatientClipping::norms(std::span<const float> gradient) const {
   std::vector<double> norms;
   for (const auto& group : groups_) {

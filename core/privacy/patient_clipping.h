@@ -29,6 +29,7 @@ class PatientClipping {
 
   // What is clipped apart: the layers under per_layer, all trainable ranges together otherwise.
   const std::vector<std::vector<Range>>& groups() const { return groups_; }
+  std::size_t group_of(std::size_t offset) const;  // of the trainable slot at that offset
   // By how much one patient moves a sum of clipped gradients at most.
   double sensitivity() const { return adaptive_ ? adaptive_->value() : bound_; }
 

@@ -7,7 +7,7 @@
 namespace collegium {
 namespace {
 
-constexpr double kLargestBatch = 4096;  // expected; twice as many never come
+constexpr double kLargestBatch = 2048;  // expected; twice as many never come
 
 ClippingMode mode_of(const std::string& name) {
   if (name == "per_layer") return ClippingMode::per_layer;
@@ -38,7 +38,7 @@ PrivatePlan PrivatePlan::of(const TrainingConfig& training, const PrivacyConfig&
   if (plan.divisor > kLargestBatch)
     throw ConfigError({.what = "a private batch of so many patients is not supported",
                        .where = "[training] batch_size",
-                       .expected = "at most 4096 patients in a step on average",
+                       .expected = "at most 2048 patients in a step on average",
                        .found = std::to_string(plan.divisor)});
   plan.noise_multiplier = privacy.noise_multiplier
                               ? *privacy.noise_multiplier

@@ -27,7 +27,7 @@ struct PrivatePlan {
 
   // Noise is calibrated to `epsilon` over `rounds` rounds. ConfigError: n_public does not leave
   // anybody to train on, or has fewer patients than a batch; delta is not under 1 / n_public;
-  // batches of more than 2^12 patients, for which PrivateSum's rounding is not proved.
+  // batches of more than 2^11 patients, for which PrivateSum's rounding is not proved.
   static PrivatePlan of(const TrainingConfig& training, const PrivacyConfig& privacy,
                         std::int64_t n_public, std::uint64_t rounds);
   // The same for every kind of clipping: each bounds a patient by `clip`, and an adaptive bound

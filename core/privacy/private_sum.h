@@ -16,7 +16,8 @@ namespace collegium {
 //
 // Rounding: patients are summed in double and the sum is rounded to float32 once, before the noise.
 // That moves two neighbouring sums of n patients apart by at most 2 n C 2^-24, so the margin of the
-// factors, C 2^-10, covers any step of up to 2^13 patients.
+// factors, C 2^-10, covers any step of up to 2^13 patients. Sums of w patients each that were
+// formed in float32 differ by up to 2 (n / w) w^2 C 2^-24: covered up to n w = 2^13.
 class PrivateSum {
  public:
   PrivateSum(const Layout& layout, PatientClipping clipping);

@@ -1,4 +1,5 @@
 #include <ATen/TensorOperators.h>
+#include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -7,6 +8,7 @@
 #include "torch/network/flat_model.h"
 #include "torch/network/segresnet.h"
 #include "torch/network/small_networks.h"
+#include "torch/per_sample/sample_gradients.h"
 #include "torch/training/losses.h"
 
 namespace collegium {
@@ -60,18 +62,34 @@ TEST_P(PerSample, GradientsOfOnePassAreThoseOfSinglePasses) {
   std::vector<std::uint64_t> keys;
   for (std::int64_t i = 0; i < x.size(0); ++i) keys.push_back(static_cast<std::uint64_t>(100 + i));
 
-  PerSampleGradients gradients(layout);
-  const auto leaves = gradients.leaves(model, x.size(0));
-  loss->per_sample(c.network->forward(x, leaves, {keys}), t).sum().backward();
-  const auto rows = gradients.rows();
-  for (std::int64_t i = 0; i < x.size(0); ++i) {
-    model.zero_gradient();
-    const auto y = c.network->forward(x.narrow(0, i, 1), model.parameters(),
-                                      {{keys[static_cast<std::size_t>(i)]}});
-    loss->mean(y, t.narrow(0, i, 1)).backward();
-    const auto norm = model.flat_gradient().norm().item<double>();
-    ASSERT_GT(norm, 0);
-    EXPECT_LT((rows[i] - model.flat_gradient()).norm().item<double>(), 1e-12 * norm);
+  std::vector<at::Tensor> trainable, sums;
+  for (const auto& parameter : model.parameters())
+    if (parameter.requires_grad()) {
+      trainable.push_back(parameter);
+      sums.push_back(parameter.grad());
+    }
+  using Ghost = SampleGradientOptions::Ghost;
+  for (const auto ghost : {Ghost::never, Ghost::always, Ghost::where_cheaper}) {
+    SampleLayouts layouts;
+    const auto gradients =
+        SampleGradients::of(loss->per_sample(c.network->forward(x, model.parameters(), {keys}), t),
+                            trainable, layouts, {.ghost = ghost});
+    EXPECT_TRUE(gradients.notes().empty()) << gradients.notes().front();  // a rule for every node
+    for (std::int64_t i = 0; i < x.size(0); ++i) {
+      auto factors = at::zeros({1, x.size(0)}, at::kDouble);
+      factors[0][i] = 1;
+      model.zero_gradient();
+      gradients.add_weighted_sum(factors, sums);
+      const auto found = model.flat_gradient().clone();
+      model.zero_gradient();
+      const auto y = c.network->forward(x.narrow(0, i, 1), model.parameters(),
+                                        {{keys[static_cast<std::size_t>(i)]}});
+      loss->mean(y, t.narrow(0, i, 1)).backward();
+      const auto norm = model.flat_gradient().norm().item<double>();
+      ASSERT_GT(norm, 0);
+      EXPECT_LT((found - model.flat_gradient()).norm().item<double>(), 1e-12 * norm);
+      EXPECT_NEAR(gradients.squared_norms()[0][i].item<double>(), norm * norm, 1e-10 * norm * norm);
+    }
   }
 }
 

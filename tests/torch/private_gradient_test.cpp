@@ -38,16 +38,18 @@ class AStep {
  public:
   AStep() { model_.load(initial_values(network_, 9)); }
 
-  std::vector<double> sum(const std::vector<Images>& patients, PerSample mode, double clip,
-                          std::size_t width = 2) {
-    PrivateSum sum(layout_, PatientClipping(layout_, ClippingMode::flat, clip));
-    PrivateGradient gradient(round_, mode, width);
+  std::vector<double> sum(const std::vector<Images>& patients, double clip, std::size_t width = 2,
+                          ClippingMode mode = ClippingMode::flat) {
+    PrivateSum sum(layout_, PatientClipping(layout_, mode, clip));
+    PrivateGradient gradient(round_, width, layouts_);
     for (const auto& portion : portions(patients, width)) gradient.add(portion, sum);
     return {sum.unprotected().begin(), sum.unprotected().end()};
   }
 
+  const Layout& layout() const { return layout_; }
+
   // The mean over a patient's images of ordinary gradients, one image at a time.
-  std::vector<double> mean_gradient(const Images& images) {
+  std::vector<float> mean_gradient(const Images& images) {
     std::vector<double> mean(layout_.size());
     for (const auto& image : images) {
       const auto batch = stack({image.example}, {image.dropout_key}, at::kCPU, false);
@@ -58,7 +60,7 @@ class AStep {
       for (std::size_t i = 0; i < mean.size(); ++i)
         mean[i] += gradient[i] / static_cast<double>(images.size());
     }
-    return mean;
+    return {mean.begin(), mean.end()};
   }
 
  private:
@@ -86,6 +88,7 @@ class AStep {
   std::unique_ptr<Loss> loss_ = make_loss({});
   Layout layout_ = layout_of(network_, {});
   FlatModel model_{layout_};
+  SampleLayouts layouts_;
   TrainTask task_;
   TrainingConfig training_;
   Progress progress_;
@@ -120,41 +123,39 @@ constexpr double kClip = 0.02;  // below every gradient's norm
 // cancel are no shorter than one.
 TEST(PrivateGradient, IsTheSumOfClippedMeansOverEachPatientsImages) {
   AStep step;
-  std::vector<double> wanted(step.mean_gradient(kPatients[0]).size());
-  for (const auto& images : kPatients) {
-    const auto mean = step.mean_gradient(images);
-    const double factor = kClip * (1 - 0x1p-10) / norm(mean);
-    ASSERT_LT(factor, 1);
-    for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i] += factor * mean[i];
+  for (const auto mode : {ClippingMode::flat, ClippingMode::per_layer, ClippingMode::automatic}) {
+    PrivateSum wanted(step.layout(), PatientClipping(step.layout(), mode, kClip));
+    for (const auto& images : kPatients) wanted.add(step.mean_gradient(images));
+    const std::vector<double> sum(wanted.unprotected().begin(), wanted.unprotected().end());
+    ASSERT_GT(norm(sum), kClip);
+    EXPECT_LT(distance(step.sum(kPatients, kClip, 2, mode), sum), 1e-3 * kClip);
   }
-  ASSERT_GT(norm(wanted), kClip);
-  for (const auto mode : {PerSample::loop, PerSample::batched})
-    EXPECT_LT(distance(step.sum(kPatients, mode, kClip), wanted), 1e-3 * kClip);
 }
 
 TEST(PrivateGradient, IsTheSameHoweverManyImagesAreComputedTogether) {
   AStep step;
-  for (const auto mode : {PerSample::loop, PerSample::batched}) {
-    const auto two = step.sum(kPatients, mode, kClip, 2);
-    for (const std::size_t width : {1u, 3u})
-      EXPECT_LT(distance(step.sum(kPatients, mode, kClip, width), two), 1e-3 * kClip) << width;
-  }
+  const auto two = step.sum(kPatients, kClip, 2);
+  for (const std::size_t width : {1u, 3u})
+    EXPECT_LT(distance(step.sum(kPatients, kClip, width), two), 1e-3 * kClip) << width;
 }
 
-TEST(PrivateGradient, OfAPatientHasTheSameBitsWhoeverElseWasDrawn) {
+// Sums of two that share a pass are rounded to float32 once more, to 2^-24 of their size.
+TEST(PrivateGradient, OfAPatientIsTheSameWhoeverElseWasDrawn) {
   AStep step;
-  const auto alone = step.sum({patient(0.4)}, PerSample::batched, 1e6);
-  auto other = patient(1.9);
-  for (auto& x : other[0].example.input)
-    x = std::numeric_limits<float>::quiet_NaN();  // contributes zero
-  EXPECT_EQ(step.sum({patient(0.4), other}, PerSample::batched, 1e6), alone);
-  EXPECT_EQ(step.sum({other, patient(0.4)}, PerSample::loop, 1e6),
-            step.sum({patient(0.4)}, PerSample::loop, 1e6));
+  const auto alone = step.sum({patient(0.4)}, kClip);
+  auto broken = patient(1.9);
+  for (auto& x : broken[0].example.input) x = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_LT(distance(step.sum({patient(0.4), broken}, kClip), alone), 1e-6 * kClip);
+  EXPECT_LT(distance(step.sum({broken, patient(0.4)}, kClip), alone), 1e-6 * kClip);
+  auto both = step.sum({patient(0.4), patient(2.2)}, kClip);
+  const auto other = step.sum({patient(2.2)}, kClip);
+  for (std::size_t i = 0; i < both.size(); ++i) both[i] -= other[i];
+  EXPECT_LT(distance(both, alone), 1e-6 * kClip);
 }
 
 TEST(PrivateGradient, OfAPatientWithManyImagesIsClippedOnce) {
   AStep step;
-  const double sum = norm(step.sum({patient(0.4, 5)}, PerSample::batched, kClip));
+  const double sum = norm(step.sum({patient(0.4, 5)}, kClip));
   EXPECT_LE(sum, kClip);
   EXPECT_GT(sum, 0.99 * kClip);
 }
@@ -163,10 +164,8 @@ TEST(PrivateGradient, IsLeftOutWhenOneImageOfAPatientIsNotFinite) {
   AStep step;
   auto broken = patient(0.4, 3);
   broken[2].example.input[7] = std::numeric_limits<float>::infinity();
-  for (const auto mode : {PerSample::loop, PerSample::batched})
-    EXPECT_EQ(distance(step.sum({broken, patient(1.1)}, mode, kClip),
-                       step.sum({patient(1.1)}, mode, kClip)),
-              0.0);
+  EXPECT_EQ(distance(step.sum({broken, patient(1.1)}, kClip), step.sum({patient(1.1)}, kClip)),
+            0.0);
 }
 
 }  // namespace

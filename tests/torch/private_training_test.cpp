@@ -175,7 +175,7 @@ TEST(TrainingUnderPrivacy, RefusesBatchesForWhichRoundingIsNotProved) {
   config.noise_multiplier = 1;
   config.delta = 1e-6;
   EXPECT_THROW(trainer.cost(task(training, config.to_settings())), ConfigError);
-  training.batch_size = 4000;
+  training.batch_size = 2000;
   EXPECT_NO_THROW(trainer.cost(task(training, config.to_settings())));
 }
 

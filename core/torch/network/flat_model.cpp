@@ -16,11 +16,6 @@ at::Tensor view(const at::Tensor& flat, const Slot& slot) {
       .view(slot.shape);
 }
 
-at::Tensor block(const at::Tensor& store, const Slot& slot, std::int64_t samples) {
-  return store.narrow(0, samples * static_cast<std::int64_t>(slot.offset),
-                      samples * static_cast<std::int64_t>(slot.size));
-}
-
 }  // namespace
 
 FlatModel::FlatModel(const Layout& layout, at::Device device, at::ScalarType type) {
@@ -57,42 +52,6 @@ std::span<float> FlatModel::values() {
 
 std::span<float> FlatModel::gradient() {
   return {gradient_.data_ptr<float>(), static_cast<std::size_t>(gradient_.numel())};
-}
-
-std::vector<at::Tensor> PerSampleGradients::leaves(const FlatModel& model, std::int64_t samples) {
-  const auto size = samples * static_cast<std::int64_t>(layout_.size());
-  if (!store_.defined() || store_.numel() != size)
-    store_ = at::empty({size}, model.flat().options());
-  store_.zero_();
-  samples_ = samples;
-  std::vector<at::Tensor> leaves;
-  for (std::size_t i = 0; i < layout_.slots().size(); ++i) {
-    const auto& slot = layout_.slots()[i];
-    const auto& parameter = model.parameters()[i];
-    if (!slot.trainable) {
-      leaves.push_back(parameter);
-      continue;
-    }
-    auto shape = slot.shape;
-    shape.insert(shape.begin(), samples);
-    auto leaf = parameter.detach().unsqueeze(0).expand(shape).detach();
-    leaf.set_requires_grad(true);
-    leaf.mutable_grad() = block(store_, slot, samples).view(shape);
-    leaves.push_back(std::move(leaf));
-  }
-  return leaves;
-}
-
-at::Tensor PerSampleGradients::rows() const {
-  const auto all =
-      at::zeros({samples_, static_cast<std::int64_t>(layout_.size())}, store_.options());
-  for (const auto& slot : layout_.slots()) {
-    if (!slot.trainable) continue;
-    const auto size = static_cast<std::int64_t>(slot.size);
-    all.narrow(1, static_cast<std::int64_t>(slot.offset), size)
-        .copy_(block(store_, slot, samples_).view({samples_, size}));
-  }
-  return all;
 }
 
 }  // namespace collegium

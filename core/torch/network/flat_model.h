@@ -33,20 +33,4 @@ class FlatModel {
   std::vector<at::Tensor> parameters_;
 };
 
-// A gradient for every sample: leaves that look like the parameters repeated along a new first
-// axis, without taking memory for it; backward fills each leaf's [samples, ...] gradient.
-class PerSampleGradients {
- public:
-  explicit PerSampleGradients(const Layout& layout) : layout_(layout) {}
-
-  // Leaves with the model's present values and gradients of zero. Frozen slots stay shared.
-  std::vector<at::Tensor> leaves(const FlatModel& model, std::int64_t samples);
-  at::Tensor rows() const;  // [samples, layout.size()]: a flat gradient a row, zero in frozen slots
-
- private:
-  Layout layout_;
-  at::Tensor store_;  // [samples * layout.size()]: slot after slot, a row for each sample within
-  std::int64_t samples_ = 0;
-};
-
 }  // namespace collegium

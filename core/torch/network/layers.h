@@ -8,8 +8,7 @@
 
 namespace collegium {
 
-// The layers the built-in networks are made of. Each takes its parameters shared, or with the batch
-// as an additional first axis: then sample i is computed with the i-th slice.
+// The layers the built-in networks are made of.
 
 // Convolution over any number of spatial axes, "same" padding for odd kernels; `bias` may be
 // undefined.

@@ -28,17 +28,12 @@ struct Pass {
 
 // A network as a pure function of its parameters: forward(x, w) with w in the order of
 // parameters().
-//
-// If per_sample() is true, any parameter may carry one more axis in front, the batch: sample i is
-// then computed with w[i]. A backward pass over such leaves gives exact per-sample gradients at
-// about the cost of ordinary ones.
 class Network {
  public:
   virtual ~Network();
   virtual const std::vector<ParameterSpec>& parameters() const = 0;
   virtual at::Tensor forward(const at::Tensor& x, const std::vector<at::Tensor>& w,
                              const Pass& pass) const = 0;
-  virtual bool per_sample() const { return false; }
   virtual std::string head() const { return {}; }     // prefix of the last layer's parameter names
   virtual std::int64_t divisor() const { return 1; }  // of the edges of volumes it takes
 };

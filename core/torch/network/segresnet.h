@@ -26,7 +26,6 @@ class SegResNet final : public Network {
   // otherwise.
   at::Tensor forward(const at::Tensor& x, const std::vector<at::Tensor>& w,
                      const Pass& pass) const override;
-  bool per_sample() const override { return true; }
   std::string head() const override { return "conv_final."; }
   std::int64_t divisor() const override {
     return std::int64_t{1} << (options_.blocks_down.size() - 1);

@@ -12,7 +12,6 @@ class Mlp final : public Network {
   const std::vector<ParameterSpec>& parameters() const override { return parameters_; }
   at::Tensor forward(const at::Tensor& x, const std::vector<at::Tensor>& w,
                      const Pass& pass) const override;
-  bool per_sample() const override { return true; }
   std::string head() const override { return head_; }
 
  private:
@@ -28,7 +27,6 @@ class SmallCnn final : public Network {
   const std::vector<ParameterSpec>& parameters() const override { return parameters_; }
   at::Tensor forward(const at::Tensor& x, const std::vector<at::Tensor>& w,
                      const Pass& pass) const override;
-  bool per_sample() const override { return true; }
   std::string head() const override { return "head."; }
 
  private:

@@ -44,16 +44,18 @@ std::vector<Portion> portions_of(const std::vector<std::size_t>& subjects,
   return portions;
 }
 
-std::size_t portion_width(const Dataset& data) {
-  return data.size() > 0 && data.sample(0).input.shape.size() == 4 ? 2 : 32;
+std::size_t portion_width(const Dataset& data, double patients) {
+  if (data.size() > 0 && data.sample(0).input.shape.size() == 4) return 2;
+  return static_cast<std::size_t>(std::clamp(std::min(patients / 2, 0x1p12 / patients), 2.0, 32.0));
 }
 
 class PatientFeed::Impl {
  public:
-  Impl(const LocalRound& round, std::int64_t steps, double rate, SecureRandom& coins)
+  Impl(const LocalRound& round, std::size_t width, std::int64_t steps, double rate,
+       SecureRandom& coins)
       : round_(round),
         samples_of_(samples_of_subjects(round.data)),
-        width_(portion_width(round.data)),
+        width_(width),
         steps_(steps),
         rate_(rate),
         coins_(coins),
@@ -91,9 +93,9 @@ class PatientFeed::Impl {
   Prefetcher<Portion> ahead_;    // last: its thread uses the others
 };
 
-PatientFeed::PatientFeed(const LocalRound& round, std::int64_t steps, double rate,
-                         SecureRandom& coins)
-    : impl_(std::make_unique<Impl>(round, steps, rate, coins)) {}
+PatientFeed::PatientFeed(const LocalRound& round, std::size_t width, std::int64_t steps,
+                         double rate, SecureRandom& coins)
+    : impl_(std::make_unique<Impl>(round, width, steps, rate, coins)) {}
 
 PatientFeed::~PatientFeed() = default;
 

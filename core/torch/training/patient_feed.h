@@ -30,14 +30,18 @@ std::vector<Portion> portions_of(const std::vector<std::size_t>& subjects,
                                  const std::vector<std::vector<std::size_t>>& samples_of,
                                  std::size_t width);
 
-// How many samples are computed together. Two volumes already reach the fast kernels.
-std::size_t portion_width(const Dataset& data);
+// How many samples are computed together, for a number of patients that a step has on average. Two
+// volumes already reach the fast kernels; others are many enough to share the work for each portion
+// and so few that the last one is not mostly filling. With up to twice as many patients, width
+// times patients stays within 2^13, for which PrivateSum's rounding is proved.
+std::size_t portion_width(const Dataset& data, double patients);
 
 // The portions of `steps` steps, made ahead of the training on a thread of its own. Who is in a
 // step is drawn with `coins`.
 class PatientFeed {
  public:
-  PatientFeed(const LocalRound& round, std::int64_t steps, double rate, SecureRandom& coins);
+  PatientFeed(const LocalRound& round, std::size_t width, std::int64_t steps, double rate,
+              SecureRandom& coins);
   ~PatientFeed();
   Portion next();
 

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "base/names.h"
 #include "torch/data/draw_key.h"
 #include "torch/training/patient_feed.h"
 #include "torch/training/private_gradient.h"
@@ -9,14 +10,16 @@
 namespace collegium {
 
 TrainResult train_privately(const LocalRound& round, const PrivatePlan& plan,
-                            const NoiseSource& source, PrivateSum& sum) {
+                            const NoiseSource& source, SampleLayouts& layouts, PrivateSum& sum,
+                            const LogSink& log) {
   const auto stream_id =
       draw_key("private", round.task.run + "/" + round.task.site, round.task.round);
   const auto coins = source.stream(NoisePurpose::subject_sampling, stream_id);
   const auto noise = source.stream(NoisePurpose::gradient_noise, stream_id);
-  const auto mode = round.network.per_sample() ? PerSample::batched : PerSample::loop;
-  PrivateGradient gradient(round, mode, portion_width(round.data));
-  PatientFeed feed(round, plan.steps, plan.rate, *coins);
+  const bool unknown = layouts.probes() == 0;
+  const auto width = portion_width(round.data, plan.divisor);
+  PrivateGradient gradient(round, width, layouts);
+  PatientFeed feed(round, width, plan.steps, plan.rate, *coins);
   constexpr auto kWithheld = std::numeric_limits<double>::quiet_NaN();
   for (std::int64_t at = 1; at <= plan.steps; ++at) {
     for (bool closed = false; !closed;) {
@@ -27,6 +30,10 @@ TrainResult train_privately(const LocalRound& round, const PrivatePlan& plan,
     round.step(sum.release(plan.noise_multiplier, plan.divisor, *noise));
     round.report(at, plan.steps, kWithheld);
   }
+  if (unknown && log && !gradient.notes().empty())
+    log(Level::info, round.task.site +
+                         ": these parts of the network take a pass for every patient: " +
+                         join(gradient.notes()));
   TrainResult result;
   result.steps = plan.steps;
   result.loss = kWithheld;

@@ -69,6 +69,7 @@ class TorchTrainer::Impl {
   std::vector<std::size_t> validation_;  // subjects of `data`
   std::int64_t split_for_ = -1;
   std::optional<FlatModel> model_;
+  SampleLayouts layouts_;
   std::unique_ptr<Optimizer> kept_;  // moments = "keep"
   std::string kept_run_;
   double bound_ = 0;  // an adaptive clipping bound is kept for a run: a function of released noise
@@ -125,7 +126,7 @@ TrainResult TorchTrainer::Impl::train_under(const PrivacyConfig& privacy, const 
   const auto& plan = this->plan(round.task, round.training, privacy);
   if (plan.clipping != ClippingMode::adaptive || bound_run_ != round.task.run) bound_ = plan.clip;
   PrivateSum sum(layout, PatientClipping(layout, plan.clipping, bound_));
-  const auto result = train_privately(round, plan, resources.noise, sum);
+  const auto result = train_privately(round, plan, resources.noise, layouts_, sum, resources.log);
   bound_ = sum.clipping().sensitivity();
   bound_run_ = round.task.run;
   left_out = sum.clipping().left_out();
