@@ -1,14 +1,12 @@
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <functional>
 #include <set>
 #include <string>
 
 #include "base/file.h"
 #include "collegium/error.h"
 #include "store/disk.h"
+#include "store/in_a_process.h"
 #include "store/ledger.h"
 #include "store/outbox.h"
 #include "store/run_store.h"
@@ -56,27 +54,6 @@ void one_round(const std::filesystem::path& folder, const std::string& noise) {
     ledger.release(kKey, outbox.persist(kKey.run, kKey.round, "", bytes));
   }
   std::filesystem::create_directories(folder / "network" / output);
-}
-
-enum class End { finished, died };
-
-End in_a_process(const std::function<void()>& work) {
-  const pid_t child = fork();
-  if (child == 0) {
-    try {
-      work();
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "%s\n", error.what());
-      _exit(3);
-    }
-    _exit(testing::Test::HasFailure() ? 4 : 0);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  EXPECT_TRUE(WIFEXITED(status));
-  const int code = WEXITSTATUS(status);
-  EXPECT_TRUE(code == 0 || code == 42) << "exit code " << code;
-  return code == 42 ? End::died : End::finished;
 }
 
 void expect_paid(const std::filesystem::path& folder) {
