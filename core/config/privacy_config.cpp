@@ -24,6 +24,21 @@ void check_unit(const Settings& table, const PrivacyConfig& config) {
     refuse_value(table, "clipping", "is about patients' gradients", "\"flat\" with unit = \"site\"",
                  "\"" + config.clipping + "\"",
                  "leave it out: a site's update is clipped as a whole");
+  if (config.protects_sites() && config.metrics_every > 0)
+    refuse_value(table, "metrics_every",
+                 "would release one number a site under noise that drowns it",
+                 "0 with unit = \"site\"", std::to_string(config.metrics_every),
+                 "leave it out, and measure the model on data that may be used");
+}
+
+void read_metrics(const Settings& table, PrivacyConfig& config) {
+  config.metrics_every = table.integer_in("metrics_every", config.metrics_every, 0, 1'000'000);
+  const bool stated = table.contains("metrics_noise");
+  if (stated) config.metrics_noise = number_between(table, "metrics_noise", 1.0, 0.0, 1e9);
+  if (stated == (config.metrics_every > 0)) return;
+  refuse_value(table, stated ? "metrics_every" : "metrics_noise", "is missing",
+               "both of metrics_every and metrics_noise, or neither", "one",
+               "state how often metrics are released, and under how much noise");
 }
 
 }  // namespace
@@ -58,6 +73,7 @@ std::optional<PrivacyConfig> PrivacyConfig::read(const Settings& table) {
     config.sampling_rate = table.number_in("sampling_rate", rate, 0.0, 1.0);
   }
   if (table.contains("max_weight")) config.max_weight = number_above(table, "max_weight", 1.0, 0.0);
+  read_metrics(table, config);
   check_unit(table, config);
   return config;
 }
@@ -73,6 +89,8 @@ Settings PrivacyConfig::to_settings() const {
   table.set("delta", delta);
   if (sampling_rate) table.set("sampling_rate", *sampling_rate);
   if (max_weight) table.set("max_weight", *max_weight);
+  table.set("metrics_every", metrics_every);
+  if (metrics_every > 0) table.set("metrics_noise", metrics_noise);
   return table;
 }
 

@@ -27,6 +27,14 @@ struct PrivacyConfig {
   // weight for all.
   std::optional<double> max_weight;
 
+  // Of unit "patient": every so many rounds the sites release the metrics of the model they are
+  // handed, with noise of metrics_noise x their sensitivity; 0: metrics stay at the site.
+  std::int64_t metrics_every = 0;
+  double metrics_noise = 0;
+
+  bool releases_metrics(std::uint64_t round) const {
+    return metrics_every > 0 && (round - 1) % static_cast<std::uint64_t>(metrics_every) == 0;
+  }
   bool protects_sites() const { return unit == "site"; }
   bool is_central() const { return protects_sites() && where == "coordinator"; }
 

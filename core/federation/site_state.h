@@ -120,7 +120,8 @@ struct Site::State {
   void check_work();
   bool busy() const;
   bool asks_privacy() const;
-  bool withholds() const;  // nothing but the update may depend on data
+  bool withholds() const;         // nothing but the update may depend on data
+  bool releases_metrics() const;  // all the same, under noise that is charged for
   TrainTask train_task() const;
 
   // site_end.cpp

@@ -151,7 +151,8 @@ void Site::State::on(const at_site::ReservationRefused& event) {
 void Site::State::train() {
   phase = Phase::training;
   job = training = ++jobs;
-  act(at_site::Train{job, train_task(), *model, task->body.evaluate && !withholds()});
+  act(at_site::Train{job, train_task(), *model,
+                     task->body.evaluate && (!withholds() || releases_metrics())});
 }
 
 void Site::State::on(const at_site::TrainProgress& event) {
@@ -184,10 +185,12 @@ void Site::State::on(const at_site::Trained& event) {
                   .epsilon = {},
                   .delta = {},
                   .update = {event.update->id, false}};
-  if (!withholds()) {
-    if (std::isfinite(result.loss)) body.loss = result.loss;
+  if (!withholds() || releases_metrics()) {
     std::copy_if(result.metrics.begin(), result.metrics.end(), std::back_inserter(body.metrics),
                  [](const Metric& metric) { return std::isfinite(metric.value); });
+  }
+  if (!withholds()) {
+    if (std::isfinite(result.loss)) body.loss = result.loss;
     body.note = result.note;
   }
   if (!result.note.empty()) log(Level::info, result.note);
@@ -313,6 +316,11 @@ bool Site::State::asks_privacy() const {
 bool Site::State::withholds() const {
   const Instructions& asked = task ? task->body.instructions : welcome.instructions;
   return !asked.privacy.keys().empty() || (!asked.mechanism.keys().empty() && !unpromised);
+}
+
+bool Site::State::releases_metrics() const {
+  const std::int64_t every = task->body.instructions.privacy.integer("metrics_every", 0);
+  return every > 0 && (task->round - 1) % static_cast<std::uint64_t>(every) == 0;
 }
 
 TrainTask Site::State::train_task() const {

@@ -64,7 +64,9 @@ class Trainer {
   virtual TrainResult train(std::span<const float> model, std::span<float> delta,
                             const TrainTask& task, const Progress& progress) = 0;
 
-  // Metrics of `model` on the site's own validation subjects; empty when it has none.
+  // Metrics of `model` on the site's own validation subjects; empty when it has none. Under
+  // [privacy] metrics_every: only means over exactly [training] validation subjects of scores in
+  // [0, 1], whose names do not depend on data; they are noised before they leave.
   virtual std::vector<Metric> evaluate(std::span<const float> model, const TrainTask& task) = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "privacy/private_plan.h"
 
 #include "collegium/error.h"
+#include "config/check.h"
 #include "privacy/accountant.h"
 #include "privacy/weak_delta.h"
 
@@ -16,7 +17,46 @@ ClippingMode mode_of(const std::string& name) {
   return ClippingMode::flat;
 }
 
+// The least noise with which training and released metrics together stay within epsilon, to six
+// digits and rounded up.
+double calibrated(PrivatePlan plan, const PrivacyConfig& privacy, std::uint64_t rounds) {
+  const double alone = calibrate_noise(*privacy.epsilon, privacy.delta, plan.rate,
+                                       plan.steps * static_cast<std::int64_t>(rounds));
+  if (privacy.metrics_every == 0) return alone;
+  const auto enough = [&](double noise) {
+    plan.noise_multiplier = noise;
+    return epsilon(plan.events(privacy, rounds), privacy.delta) <= *privacy.epsilon;
+  };
+  if (!enough(1e6 * alone))
+    throw ConfigError({.what = "the metrics alone cost more than the run may",
+                       .where = "[privacy] metrics_noise",
+                       .expected = "a cost below epsilon = " + text_of(*privacy.epsilon),
+                       .found = text_of(privacy.metrics_noise),
+                       .remedy = "raise metrics_noise or metrics_every, or leave both out"});
+  double low = alone, high = 2 * alone;
+  while (!enough(high)) high *= 2;
+  while (high - low > 1e-6 * high) {
+    const double middle = 0.5 * (low + high);
+    (enough(middle) ? high : low) = middle;
+  }
+  return high;
+}
+
 }  // namespace
+
+std::vector<PrivacyEvent> PrivatePlan::events(const PrivacyConfig& privacy,
+                                              std::uint64_t rounds) const {
+  PrivacyEvent training = event();
+  training.count *= static_cast<std::int64_t>(rounds);
+  if (privacy.metrics_every == 0) return {training};
+  PrivacyEvent metrics = metrics_event();
+  metrics.count = (static_cast<std::int64_t>(rounds) - 1) / privacy.metrics_every + 1;
+  return {training, metrics};
+}
+
+PrivacyEvent PrivatePlan::metrics_event() const {
+  return {.kind = PrivacyEvent::Kind::gaussian, .noise_multiplier = metrics_noise};
+}
 
 PrivatePlan PrivatePlan::of(const TrainingConfig& training, const PrivacyConfig& privacy,
                             std::int64_t n_public, std::uint64_t rounds) {
@@ -40,10 +80,9 @@ PrivatePlan PrivatePlan::of(const TrainingConfig& training, const PrivacyConfig&
                        .where = "[training] batch_size",
                        .expected = "at most 2048 patients in a step on average",
                        .found = std::to_string(plan.divisor)});
-  plan.noise_multiplier = privacy.noise_multiplier
-                              ? *privacy.noise_multiplier
-                              : calibrate_noise(*privacy.epsilon, privacy.delta, plan.rate,
-                                                plan.steps * static_cast<std::int64_t>(rounds));
+  plan.metrics_noise = privacy.metrics_noise;
+  plan.noise_multiplier =
+      privacy.noise_multiplier ? *privacy.noise_multiplier : calibrated(plan, privacy, rounds);
   return plan;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <vector>
 
 #include "collegium/privacy.h"
 #include "config/privacy_config.h"
@@ -23,6 +24,7 @@ struct PrivatePlan {
   double rate = 0;              // with which each patient is drawn in a step
   double divisor = 1;           // of the noisy sum: the expected number of patients in it
   std::int64_t steps = 0;       // of the round
+  double metrics_noise = 0;     // standard deviation / sensitivity of metrics; 0: none are released
   std::int64_t subjects = 0;    // public number of patients that are trained on
 
   // Noise is calibrated to `epsilon` over `rounds` rounds. ConfigError: n_public does not leave
@@ -33,6 +35,9 @@ struct PrivatePlan {
   // The same for every kind of clipping: each bounds a patient by `clip`, and an adaptive bound
   // pays for its count out of this very noise (AdaptiveBound).
   PrivacyEvent event() const;
+  PrivacyEvent metrics_event() const;  // of a round that releases metrics, beside the training
+  std::vector<PrivacyEvent> events(const PrivacyConfig& privacy,
+                                   std::uint64_t rounds) const;  // of the whole run
 };
 
 }  // namespace collegium

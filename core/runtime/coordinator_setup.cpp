@@ -79,7 +79,8 @@ CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& stor
   options.min_sites = static_cast<std::size_t>(
       config.min_sites > 0 ? config.min_sites : std::int64_t(config.sites.size()));
   options.rounds = static_cast<std::uint64_t>(config.rounds);
-  options.evaluate_every = static_cast<std::uint64_t>(config.evaluate_every);
+  options.evaluate_every = static_cast<std::uint64_t>(config.privacy ? config.privacy->metrics_every
+                                                                     : config.evaluate_every);
   options.seed = config.seed;
   options.round_deadline = config.round_deadline;
   options.start_wait = config.start_wait;

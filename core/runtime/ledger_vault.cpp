@@ -10,8 +10,9 @@
 namespace collegium {
 namespace {
 
-// A charge each for what a round releases; the first that is made carries the stored bytes.
-constexpr std::array<const char*, 2> kPurposes = {"train", "mechanism"};
+// A charge each for what a round releases, in the order of its costs; all of them carry the hash of
+// the stored bytes.
+constexpr std::array<const char*, 3> kPurposes = {"train", "train-2", "train-3"};
 
 ChargeKey key_of(const std::string& run, std::uint64_t round, const char* purpose,
                  std::uint64_t attempt) {
@@ -55,23 +56,21 @@ void LedgerVault::begin(const at_site::Prepare& run) {
 }
 
 SiteWork::Spent LedgerVault::reserve(const TrainTask& task, std::uint64_t attempt,
-                                     const PrivacyEvent& training, const PrivacyEvent& mechanism) {
+                                     std::span<const PrivacyEvent> cost) {
   SiteWork::Spent spent{.epsilon = ledger_.spent(dataset_)};
   if (const auto dataset = ledger_.dataset(dataset_)) spent.delta = dataset->delta;
-  const std::array<const PrivacyEvent*, 2> events = {&training, &mechanism};
-  for (std::size_t i = 0; i < events.size(); ++i)
-    if (events[i]->kind != PrivacyEvent::Kind::none) {
-      const Charge charge =
-          ledger_.reserve(key_of(task.run, task.round, kPurposes[i], attempt), *events[i]);
-      if (charge.state != ChargeState::reserved)
-        throw SystemError(
-            {.what = "round " + std::to_string(task.round) + " was paid for and released before",
-             .where = "data set " + dataset_,
-             .expected = "its stored result in the outbox, to be sent again",
-             .remedy =
-                 "a second draw under one charge would reveal differences: put back the outbox"});
-      spent.epsilon = charge.epsilon_after;
-    }
+  for (std::size_t i = 0; i < cost.size(); ++i) {
+    const Charge charge =
+        ledger_.reserve(key_of(task.run, task.round, kPurposes.at(i), attempt), cost[i]);
+    if (charge.state != ChargeState::reserved)
+      throw SystemError(
+          {.what = "round " + std::to_string(task.round) + " was paid for and released before",
+           .where = "data set " + dataset_,
+           .expected = "its stored result in the outbox, to be sent again",
+           .remedy =
+               "a second draw under one charge would reveal differences: put back the outbox"});
+    spent.epsilon = charge.epsilon_after;
+  }
   return spent;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <optional>
+#include <span>
 
 #include "config/site_config.h"
 #include "store/ledger.h"
@@ -21,7 +22,7 @@ class LedgerVault final : public SiteVault {
   void begin(const at_site::Prepare& run);
 
   SiteWork::Spent reserve(const TrainTask& task, std::uint64_t attempt,
-                          const PrivacyEvent& training, const PrivacyEvent& mechanism) override;
+                          std::span<const PrivacyEvent> cost) override;
   void persist(const StoredResult& result, bool charged) override;
 
   // The newest result that was paid for and may have to be sent again; empty when there is none.

@@ -54,9 +54,9 @@ void check_site_privacy(const FederationConfig& config) {
 std::vector<PrivacyEvent> cost_of_run(const TrainingConfig& training, const PrivacyConfig& privacy,
                                       std::int64_t n_public, std::int64_t rounds) {
   const auto many = static_cast<std::uint64_t>(rounds);
-  PrivacyEvent event = privacy.protects_sites()
-                           ? SitePlan::of(training, privacy, n_public, many).event()
-                           : PrivatePlan::of(training, privacy, n_public, many).event();
+  if (!privacy.protects_sites())
+    return PrivatePlan::of(training, privacy, n_public, many).events(privacy, many);
+  PrivacyEvent event = SitePlan::of(training, privacy, n_public, many).event();
   event.count *= rounds;
   return {event};
 }
@@ -94,6 +94,13 @@ std::optional<double> largest_norm(const FederationConfig& config) {
 
 void check_privacy(const FederationConfig& config) {
   if (!config.privacy) return;
+  if (config.privacy->metrics_every > 0 && config.training.validation < 1)
+    throw ConfigError(
+        {.what = "there is nobody to measure the metrics on",
+         .where = "[training] validation",
+         .expected = "at least 1 with [privacy] metrics_every",
+         .found = std::to_string(config.training.validation),
+         .remedy = "keep subjects aside with validation, or leave out metrics_every"});
   if (config.privacy->protects_sites()) check_site_privacy(config);
   central_plan(config);
 }

@@ -1,6 +1,7 @@
 #include "transport/trainer_work.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "collegium/error.h"
 #include "config/privacy_config.h"
 #include "config/training_config.h"
+#include "privacy/noise.h"
 #include "privacy/update_noise.h"
 
 namespace collegium {
@@ -83,14 +85,47 @@ const TrainerWork::Protection& TrainerWork::protection(const TrainTask& task) {
   return protection_;
 }
 
-SiteWork::Spent TrainerWork::reserve(const TrainTask& task, std::uint64_t attempt) {
-  const PrivacyEvent training = trainer().cost(task);
+std::vector<PrivacyEvent> TrainerWork::cost_of(const TrainTask& task) {
+  std::vector<PrivacyEvent> cost{trainer().cost(task)};
   const Protection& own = protection(task);
-  PrivacyEvent whole;
-  if (own.site) whole = own.site->event();
-  if (own.mechanism) whole = own.mechanism->event(context_of(task));
+  if (own.site) cost.push_back(own.site->event());
+  if (own.mechanism) cost.push_back(own.mechanism->event(context_of(task)));
+  const auto privacy = PrivacyConfig::read(task.privacy);
+  if (privacy && privacy->releases_metrics(task.round))
+    cost.push_back(
+        {.kind = PrivacyEvent::Kind::gaussian, .noise_multiplier = privacy->metrics_noise});
+  std::erase_if(cost,
+                [](const PrivacyEvent& event) { return event.kind == PrivacyEvent::Kind::none; });
+  return cost;
+}
+
+SiteWork::Spent TrainerWork::reserve(const TrainTask& task, std::uint64_t attempt) {
+  const std::vector<PrivacyEvent> cost = cost_of(task);
   if (!options_.vault) return {};
-  return options_.vault->reserve(task, attempt, training, whole);
+  return options_.vault->reserve(task, attempt, cost);
+}
+
+// Under privacy only in rounds that are charged for it, and noised: K means over n subjects, one of
+// whom moves the K together by at most sqrt(K) / n.
+std::vector<Metric> TrainerWork::metrics_of(const Floats& model, const TrainTask& task) {
+  const auto privacy = PrivacyConfig::read(task.privacy);
+  if (privacy && !privacy->releases_metrics(task.round)) return {};
+  std::vector<Metric> metrics = trainer().evaluate(model.values(), task);
+  if (!privacy || metrics.empty()) return metrics;
+  if (!options_.random)
+    throw ConfigError(
+        Problem{.what = "this site has no source of noise", .where = "site " + options_.site});
+  const std::int64_t subjects = TrainingConfig::read(task.training).validation;
+  std::vector<float> values;
+  for (Metric& metric : metrics) {
+    values.push_back(static_cast<float>(std::clamp(metric.value, 0.0, 1.0)));
+    metric.count = subjects;
+  }
+  const double sensitivity =
+      std::sqrt(static_cast<double>(metrics.size())) / static_cast<double>(subjects);
+  add_gaussian_noise(values, privacy->metrics_noise * sensitivity, *options_.random);
+  for (std::size_t i = 0; i < values.size(); ++i) metrics[i].value = values[i];
+  return metrics;
 }
 
 // Whatever the data do, an update leaves: training that fails because of them gives zeros, which
@@ -132,7 +167,7 @@ SiteWork::Output TrainerWork::train(const at_site::Train& order, const Progress&
                                 .found = std::to_string(model.values().size())});
   const Protection& own = protection(order.task);
   std::vector<Metric> metrics;
-  if (order.evaluate) metrics = trainer.evaluate(model.values(), order.task);
+  if (order.evaluate) metrics = metrics_of(model, order.task);
   std::vector<float> delta(size);
   Output output;
   const auto watched = [&](std::int64_t step, std::int64_t steps, double loss) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "collegium/privacy.h"
 #include "federation/trainer.h"
@@ -20,7 +21,7 @@ class SiteVault {
   // Durable when it returns; throws BudgetExhausted. The same (run, round, attempt) again is the
   // same charge.
   virtual SiteWork::Spent reserve(const TrainTask& task, std::uint64_t attempt,
-                                  const PrivacyEvent& training, const PrivacyEvent& mechanism) = 0;
+                                  std::span<const PrivacyEvent> cost) = 0;
   virtual void persist(const StoredResult& result, bool charged) = 0;
 };
 
@@ -67,6 +68,8 @@ class TrainerWork final : public SiteWork {
   RoundContext context_of(const TrainTask& task) const;
   // Of this very task: a task need not ask for what the first one asked for.
   const Protection& protection(const TrainTask& task);
+  std::vector<PrivacyEvent> cost_of(const TrainTask& task);
+  std::vector<Metric> metrics_of(const Floats& model, const TrainTask& task);
   TrainResult train_site(const SitePlan& plan, const Floats& model, std::span<float> delta,
                          const TrainTask& task, const Progress& progress);
 

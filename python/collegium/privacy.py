@@ -35,6 +35,10 @@ class DPSGD:
         Standard deviation of the noise on the sum of a batch, divided by ``clip``.
     delta : float
         Probability mass the guarantee leaves out; it has to be well below one over the number of patients.
+    metrics_every : int
+        Rounds after which sites release Dice or accuracy on their validation subjects, noised and charged; 0: never.
+    metrics_noise : float, optional
+        Standard deviation of that noise, divided by the metrics' sensitivity; needed with ``metrics_every``.
     """
 
     clip: float = 1.0
@@ -42,6 +46,8 @@ class DPSGD:
     epsilon: float | None = None
     noise_multiplier: float | None = None
     delta: float = 1e-3
+    metrics_every: int = 0
+    metrics_noise: float | None = None
 
     def settings(self) -> dict[str, Any]:
         """Keys of the ``[privacy]`` table."""
@@ -55,6 +61,10 @@ class DPSGD:
             table["epsilon"] = float(self.epsilon)
         if self.noise_multiplier is not None:
             table["noise_multiplier"] = float(self.noise_multiplier)
+        if self.metrics_every:
+            table["metrics_every"] = int(self.metrics_every)
+        if self.metrics_noise is not None:
+            table["metrics_noise"] = float(self.metrics_noise)
         return table
 
 

@@ -281,6 +281,24 @@ TEST(SitePrivacy, SaysTheSameWhateverItsDataAreAndHoweverLongTheyTake) {
             1);
 }
 
+TEST(SitePrivacy, LetsMetricsOutInTheRoundsThatPayForThemAndStillNoLoss) {
+  for (const std::uint64_t round : {1u, 2u}) {
+    SiteDesk desk;
+    desk.instructions.privacy.set("clip", 1.0);
+    desk.instructions.privacy.set("metrics_every", 2);
+    desk.welcome();
+    desk.task(round);
+    desk.give(at_site::Reserved{desk.ever<at_site::Reserve>().back().job, 0.5, 1e-3});
+    EXPECT_EQ(desk.now_of<at_site::Train>().at(0).evaluate, round == 1);
+    desk.trained();
+    desk.persisted();
+    const ResultBody result = ResultBody::read(desk.sent(Kind::result)->body);
+    EXPECT_EQ(result.metrics.size(), round == 1 ? 1u : 0u);
+    EXPECT_FALSE(result.loss);
+    EXPECT_EQ(result.note, "");
+  }
+}
+
 TEST(SitePrivacy, HoldsAResultBackUntilAMultipleOfItsTime) {
   SiteDesk desk;
   desk.instructions.privacy.set("clip", 1.0);

@@ -93,3 +93,35 @@ def test_drawn_cohorts_ask_some_of_the_sites(regression_sites, tmp_path: Path) -
         regression_sites, folder=tmp_path / "again", progress=False
     )
     assert weights(run).tobytes() == weights(again).tobytes()
+
+
+def test_metrics_leave_noised_in_the_rounds_that_pay_for_them(tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    sites = {}
+    for name in ("a", "b"):
+        x = generator.normal(size=(30, 5)).astype(np.float32)
+        sites[name] = (x, (x[:, 0] > 0).astype(np.int64))
+
+    def run(noise: float, folder: str) -> cg.Run:
+        return cg.Federation(
+            model=cg.networks.Network(
+                {"name": "linear", "in_channels": 5, "out_channels": 2}, seed=4
+            ),
+            loss="cross_entropy",
+            optimizer=cg.SGD(lr=0.5),
+            batch_size=6,
+            local_steps=2,
+            rounds=3,
+            privacy=cg.DPSGD(epsilon=20.0, delta=1e-3, metrics_every=2, metrics_noise=noise),
+            training={"validation": 10, "flip": False},
+        ).simulate(sites, folder=tmp_path / folder, progress=False)
+
+    metrics = run(3.0, "run").metrics
+    # Of the models that rounds 1 and 3 hand out; the final one is not measured.
+    assert sorted(set(metrics["round"])) == [0, 2]
+    assert set(metrics["name"]) == {"accuracy"}
+    assert set(metrics["count"]) == {10}
+    # A mean of ten right or wrong is a multiple of 0.1; with noise it is that never.
+    assert not np.isclose(metrics["value"] * 10, np.round(metrics["value"] * 10), atol=1e-6).any()
+    other = run(3.0, "other").metrics
+    assert not np.array_equal(metrics["value"], other["value"])

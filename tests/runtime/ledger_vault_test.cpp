@@ -64,7 +64,9 @@ struct OpenVault {
     vault.begin(run);
   }
   double spend(std::uint64_t round, std::uint64_t attempt = 1, const PrivacyEvent& mechanism = {}) {
-    return vault.reserve(task_of(round), attempt, gaussian(), mechanism).epsilon;
+    std::vector<PrivacyEvent> cost{gaussian()};
+    if (mechanism.kind != PrivacyEvent::Kind::none) cost.push_back(mechanism);
+    return vault.reserve(task_of(round), attempt, cost).epsilon;
   }
   LedgerVault vault;
 };

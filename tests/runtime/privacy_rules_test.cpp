@@ -6,6 +6,7 @@
 
 #include "collegium/error.h"
 #include "plugin/registry.h"
+#include "privacy/accountant.h"
 #include "runtime/coordinator_setup.h"
 #include "support/expect_problem.h"
 #include "support/places.h"
@@ -75,6 +76,16 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"KindsOfClippingOfSites",
             site_privacy("clipping = 'adaptive'\nepsilon = 3\ndelta = 1e-3"), "clipping",
             "leave it out"},
+        Row{"MetricsOfWholeSites",
+            site_privacy("metrics_every = 1\nmetrics_noise = 1\nepsilon = 3\ndelta = 1e-3"),
+            "metrics_every", "leave it out"},
+        Row{"MetricsWithoutNoise", std::string("[privacy]\nmetrics_every = 1\n") + kLocal,
+            "metrics_noise", "how much noise"},
+        Row{"NoiseForMetricsThatStay", std::string("[privacy]\nmetrics_noise = 1\n") + kLocal,
+            "metrics_every", "how often"},
+        Row{"MetricsOfNobody",
+            std::string("[privacy]\nmetrics_every = 1\nmetrics_noise = 1\n") + kLocal, "validation",
+            "leave out"},
         Row{"BothEpsilonAndNoise", site_privacy("epsilon = 3\nnoise_multiplier = 2\ndelta = 1e-3"),
             "noise_multiplier", "state epsilon"},
         Row{"NoDelta", site_privacy("epsilon = 3"), "delta", "1 /"}),
@@ -103,14 +114,48 @@ TEST(Refused, ADeltaThatIsNotBelowOneOverThePatients) {
   PrivacyConfig privacy;
   privacy.epsilon = 3;
   privacy.delta = 1.0 / 20;
-  const Problem problem = problem_of([&] { cost_of_run(TrainingConfig(), privacy, 20, 5); });
+  TrainingConfig training;
+  training.local_steps = 5;
+  const Problem problem = problem_of([&] { cost_of_run(training, privacy, 20, 5); });
   EXPECT_THAT(problem.where, HasSubstr("delta"));
   EXPECT_THAT(problem.expected, HasSubstr("1 / 20"));
   privacy.delta = 0.04;
-  EXPECT_NO_THROW(cost_of_run(TrainingConfig(), privacy, 20, 5));
+  EXPECT_NO_THROW(cost_of_run(training, privacy, 20, 5));
+}
+
+TEST(Refused, MetricsThatAloneCostMoreThanTheRunMay) {
+  PrivacyConfig privacy;
+  privacy.epsilon = 1;
+  privacy.delta = 1e-3;
+  privacy.metrics_every = 1;
+  privacy.metrics_noise = 0.5;
+  TrainingConfig training;
+  training.local_steps = 5;
+  const Problem problem = problem_of([&] { cost_of_run(training, privacy, 40, 20); });
+  EXPECT_THAT(problem.where, HasSubstr("metrics_noise"));
+  EXPECT_THAT(problem.remedy, HasSubstr("metrics_every"));
 }
 
 // ---- and what is allowed
+
+TEST(ReleasedMetrics, ArePartOfWhatTheRunMayCost) {
+  TrainingConfig training;
+  training.batch_size = 4;
+  training.local_steps = 5;
+  PrivacyConfig privacy;
+  privacy.epsilon = 4;
+  privacy.delta = 1e-3;
+  const auto plain = cost_of_run(training, privacy, 40, 10);
+  privacy.metrics_every = 3;
+  privacy.metrics_noise = 6;
+  const auto with = cost_of_run(training, privacy, 40, 10);
+  ASSERT_EQ(with.size(), 2u);
+  EXPECT_EQ(with[1].count, 4) << "rounds 1, 4, 7 and 10";
+  EXPECT_EQ(with[1].noise_multiplier, 6);
+  EXPECT_GT(with[0].noise_multiplier, plain[0].noise_multiplier);
+  EXPECT_LE(epsilon(with, 1e-3), 4);
+  EXPECT_GT(epsilon(with, 1e-3), 3.999);
+}
 
 TEST(CentralPrivacy, DividesByTheWeightThatAllSitesHaveTogether) {
   const auto config =

@@ -119,6 +119,36 @@ TEST(ValidationMetrics, AverageARegionOverTheSubjectsWhoHaveIt) {
   EXPECT_EQ(find("dice_rim").count, 1);
 }
 
+// What is released under noise: every subject counts, whatever it has, and nothing is without
+// bound.
+TEST(BoundedMetrics, AreDiceOverAllSubjectsByTheRuleOfBraTS) {
+  const TwoSubjects data;
+  const auto metrics =
+      bounded_metrics(Threshold(), std::vector<float>{0}, data, {0, 1}, TrainingConfig{}, 1, "cpu");
+  ASSERT_EQ(metrics.size(), 2u) << "no distances";
+  EXPECT_EQ(metrics[0].name, "dice_core");
+  EXPECT_EQ(metrics[0].value, 1);
+  EXPECT_EQ(metrics[1].name, "dice_rim");
+  EXPECT_EQ(metrics[1].count, 2) << "also bob, who has none";
+  const auto scores = evaluate_volumes(Threshold(), std::vector<float>{0}, data, {});
+  EXPECT_DOUBLE_EQ(metrics[1].value, (scores[0].regions[1].dice + scores[1].regions[1].dice) / 2);
+}
+
+// Two samples of one subject, one right and one wrong, count as half a subject.
+TEST(BoundedMetrics, OfClassesAreTheAccuracyOfSubjects) {
+  const std::vector<float> x = {1, 0, 0, 1, 1, 0};
+  const std::vector<std::int64_t> y = {0, 1, 1};
+  const TensorDataset data({x.data(), ElementType::float32, {3, 2}, {}},
+                           {y.data(), ElementType::int64, {3}, {}}, {0, 1, 1});
+  const auto network = make_network(testing::network("linear", 2, 2));
+  const auto metrics =
+      bounded_metrics(*network, std::vector<float>{1, 0, 0, 1, 0, 0}, data, {0, 1}, {}, 1, "cpu");
+  ASSERT_EQ(metrics.size(), 1u);
+  EXPECT_EQ(metrics[0].name, "accuracy");
+  EXPECT_DOUBLE_EQ(metrics[0].value, 0.75);
+  EXPECT_EQ(metrics[0].count, 2);
+}
+
 TEST(ValidationMetrics, OfClassesAreLossAndAccuracy) {
   const std::vector<float> x = {1, 0, 0, 1, 1, 0};  // logits through the identity
   const std::vector<std::int64_t> y = {0, 1, 1};

@@ -183,10 +183,14 @@ TrainResult TorchTrainer::Impl::train(std::span<const float> model, std::span<fl
 std::vector<Metric> TorchTrainer::Impl::evaluate(std::span<const float> model,
                                                  const TrainTask& task) {
   const auto training = TrainingConfig::read(task.training);
-  if (PrivacyConfig::read(task.privacy))
+  const auto privacy = PrivacyConfig::read(task.privacy);
+  if (privacy && privacy->metrics_every == 0)
     return {};  // metrics depend on data, and nothing was charged for them
   split(training);
   if (validation_.empty()) return {};
+  if (privacy)
+    return bounded_metrics(*network, model, *data, validation_, training, resources.threads,
+                           choose_device(resources.device, training.device).str());
   const auto loss = loss_for(training);
   return validation_metrics(*network, *loss, model, *data, validation_, training, resources.threads,
                             choose_device(resources.device, training.device).str());

@@ -37,6 +37,38 @@ std::vector<Metric> region_metrics(const std::vector<SubjectScore>& scores) {
   return metrics;
 }
 
+std::vector<Metric> bounded_region_metrics(const std::vector<SubjectScore>& scores) {
+  std::vector<Metric> metrics;
+  for (std::size_t r = 0; !scores.empty() && r < scores[0].regions.size(); ++r) {
+    Metric metric{.name = "dice_" + scores[0].regions[r].region,
+                  .count = static_cast<std::int64_t>(scores.size())};
+    for (const auto& score : scores)
+      metric.value += score.regions[r].dice / static_cast<double>(scores.size());
+    metrics.push_back(metric);
+  }
+  return metrics;
+}
+
+// Each subject's share of right classes, averaged over the subjects.
+std::vector<Metric> bounded_table_metrics(const Network& network, const FlatModel& model,
+                                          const Dataset& data) {
+  const c10::NoGradGuard no_gradient;
+  std::vector<double> right(data.subjects()), samples(data.subjects());
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    const auto batch =
+        stack({whole_example(data.sample(i), data.as_scanned())}, {}, model.flat().device(), false);
+    if (batch.targets.scalar_type() != at::kLong) return {};  // losses have no bound
+    const auto outputs = network.forward(batch.inputs, model.parameters(), batch.pass);
+    right[data.subject(i)] +=
+        at::argmax(outputs, 1).eq(batch.targets).to(at::kDouble).mean().item<double>();
+    ++samples[data.subject(i)];
+  }
+  Metric accuracy{.name = "accuracy", .count = static_cast<std::int64_t>(data.subjects())};
+  for (std::size_t s = 0; s < right.size(); ++s)
+    accuracy.value += right[s] / samples[s] / static_cast<double>(right.size());
+  return {accuracy};
+}
+
 // Mean loss and share of right classes over single samples.
 std::vector<Metric> table_metrics(const Network& network, const Loss& loss, const FlatModel& model,
                                   const Dataset& data) {
@@ -60,6 +92,36 @@ std::vector<Metric> table_metrics(const Network& network, const Loss& loss, cons
     metrics.push_back(*metric);
   }
   return metrics;
+}
+
+bool is_of_volumes(const Dataset& data) {
+  const auto first = data.sample(0);
+  return first.input.shape.size() == 4 && first.target.shape.size() == 4;
+}
+
+std::vector<SubjectScore> volume_scores(const Network& network, std::span<const float> model,
+                                        const Dataset& data,
+                                        const std::vector<std::size_t>& subjects,
+                                        const TrainingConfig& training, int threads,
+                                        const std::string& device) {
+  return evaluate_volumes(network, model, data,
+                          {.roi = training.roi.empty() ? training.crop : training.roi,
+                           .overlap = training.overlap,
+                           .threads = threads,
+                           .device = device,
+                           .predictions = {},
+                           .subjects = subjects});
+}
+
+FlatModel loaded(const Network& network, std::span<const float> model, const std::string& device) {
+  FlatModel parameters(layout_of(network, {}), choose_device(device, "auto"));
+  parameters.load(model);
+  return parameters;
+}
+
+SubjectSubset part_of(const Dataset& data, const std::vector<std::size_t>& subjects) {
+  const std::shared_ptr<const Dataset> whole(&data, [](const Dataset*) {});
+  return SubjectSubset(whole, subjects);
 }
 
 }  // namespace
@@ -95,21 +157,22 @@ std::vector<Metric> validation_metrics(const Network& network, const Loss& loss,
                                        const TrainingConfig& training, int threads,
                                        const std::string& device) {
   if (subjects.empty()) return {};
-  const auto first = data.sample(0);
-  if (first.input.shape.size() == 4 && first.target.shape.size() == 4) {
-    EvaluationOptions options{.roi = training.roi.empty() ? training.crop : training.roi,
-                              .overlap = training.overlap,
-                              .threads = threads,
-                              .device = device,
-                              .predictions = {},
-                              .subjects = subjects};
-    return region_metrics(evaluate_volumes(network, model, data, options));
-  }
+  if (is_of_volumes(data))
+    return region_metrics(volume_scores(network, model, data, subjects, training, threads, device));
   const ThreadCount thread_count(threads);
-  FlatModel parameters(layout_of(network, {}), choose_device(device, "auto"));
-  parameters.load(model);
-  const std::shared_ptr<const Dataset> whole(&data, [](const Dataset*) {});
-  return table_metrics(network, loss, parameters, SubjectSubset(whole, subjects));
+  return table_metrics(network, loss, loaded(network, model, device), part_of(data, subjects));
+}
+
+std::vector<Metric> bounded_metrics(const Network& network, std::span<const float> model,
+                                    const Dataset& data, const std::vector<std::size_t>& subjects,
+                                    const TrainingConfig& training, int threads,
+                                    const std::string& device) {
+  if (subjects.empty()) return {};
+  if (is_of_volumes(data))
+    return bounded_region_metrics(
+        volume_scores(network, model, data, subjects, training, threads, device));
+  const ThreadCount thread_count(threads);
+  return bounded_table_metrics(network, loaded(network, model, device), part_of(data, subjects));
 }
 
 }  // namespace collegium
