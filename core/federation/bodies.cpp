@@ -63,6 +63,20 @@ std::vector<Metric> read_metrics(const Settings& body) {
   return metrics;
 }
 
+void write_position(Settings& body, const std::optional<LedgerPosition>& ledger) {
+  if (!ledger) return;
+  Settings table;
+  table.set("seq", ledger->seq);
+  table.set("head", to_hex(ledger->head));
+  body.set("ledger", table);
+}
+
+std::optional<LedgerPosition> read_position(const Settings& body) {
+  if (!body.contains("ledger")) return {};
+  const Settings table = body.table("ledger");
+  return LedgerPosition{table.integer_in("seq", 0, 0, kMost), digest_of(table, "head")};
+}
+
 std::optional<double> maybe_number(const Settings& body, const char* key) {
   if (!body.contains(key)) return {};
   return body.number(key);
@@ -117,12 +131,13 @@ Settings WelcomeBody::write() const {
   body.set("layout", layout);
   body.set("rounds", static_cast<std::int64_t>(rounds));
   instructions.write(body);
+  write_position(body, ledger);
   return body;
 }
 
 WelcomeBody WelcomeBody::read(const Settings& body) {
   return {body.text("name", ""), body.text("layout"), count_of(body, "rounds", 0),
-          Instructions::read(body)};
+          Instructions::read(body), read_position(body)};
 }
 
 Settings ReasonBody::write() const {
@@ -191,9 +206,11 @@ Settings ResultBody::write() const {
   if (epsilon && delta) {
     Settings spent;
     spent.set("epsilon", *epsilon);
+    if (lifetime) spent.set("lifetime", *lifetime);
     spent.set("delta", *delta);
     body.set("spent", spent);
   }
+  write_position(body, ledger);
   body.set("update", update.write());
   return body;
 }
@@ -209,7 +226,9 @@ ResultBody ResultBody::read(const Settings& body) {
           .metrics = read_metrics(body),
           .note = body.text("note", ""),
           .epsilon = maybe_number(spent, "epsilon"),
+          .lifetime = maybe_number(spent, "lifetime"),
           .delta = maybe_number(spent, "delta"),
+          .ledger = read_position(body),
           .update = BlobNote::read(body, "update")};
 }
 

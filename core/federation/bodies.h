@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ledger_position.h"
 #include "federation/trainer.h"
 #include "wire/blob.h"
 #include "wire/message.h"
@@ -53,6 +54,9 @@ struct WelcomeBody {
   std::string layout;
   std::uint64_t rounds = 0;
   Instructions instructions;
+  // The latest position of the site's ledger that it told in this run: the ledger must still
+  // contain it.
+  std::optional<LedgerPosition> ledger = {};
 
   Settings write() const;
   static WelcomeBody read(const Settings& body);
@@ -92,7 +96,8 @@ struct ResultBody {
   std::optional<double> loss;
   std::vector<Metric> metrics;
   std::string note;
-  std::optional<double> epsilon, delta;
+  std::optional<double> epsilon, lifetime, delta;  // see Contribution
+  std::optional<LedgerPosition> ledger;
   BlobNote update;
 
   Settings write() const;

@@ -33,6 +33,7 @@ struct Member {
   bool left_for_good = false;  // after the end of the run
   std::string absence = "it has not joined yet";
   std::string software;
+  std::optional<LedgerPosition> ledger;  // the latest it told in this run
   double heard = 0, pinged = 0;
   std::int64_t step = 0, steps = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;

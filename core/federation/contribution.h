@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ledger_position.h"
 #include "federation/trainer.h"
 #include "wire/blob.h"
 #include "wire/message.h"
@@ -35,8 +36,11 @@ struct Contribution {
   double seconds = 0;       // from task to announcement
   std::uint64_t bytes = 0;  // of the update
   std::optional<BlobId> update;
-  std::optional<double> epsilon;  // spent by the site's data set so far, as the site says
-  std::optional<double> delta;
+  // Under privacy, as the site says.
+  std::optional<double> epsilon;   // of this run: its whole schedule, and what came beyond it
+  std::optional<double> lifetime;  // of everything its data set was ever charged for
+  std::optional<double> delta;     // of both
+  std::optional<LedgerPosition> ledger;
 };
 std::string_view name_of(Contribution::State state);
 

@@ -60,6 +60,9 @@ Coordinator::State::State(CoordinatorOptions the_options, CoordinatorResume resu
   }
   if (options.staging < 1) refuse("staging must hold an update", "at least 1", "0");
   if (options.attempts < 1) refuse("a round needs an attempt", "at least 1", "0");
+  for (Member& member : cohort.members())
+    if (const auto known = resume.ledgers.find(member.name); known != resume.ledgers.end())
+      member.ledger = known->second;
 }
 
 void Coordinator::State::log(Level level, std::string_view site, std::string text) {
@@ -193,7 +196,8 @@ void Coordinator::State::on_join(std::string_view site, const Message& message) 
       options.name,
       options.layout,
       options.rounds,
-      {options.network, options.training, options.privacy, options.mechanism}};
+      {options.network, options.training, options.privacy, options.mechanism},
+      member->ledger};
   send(site, Kind::welcome, closed_round + 1, message.request, welcome.write());
   if (phase == Phase::starting) return check_start();
   const bool answered_for = member->stage == Stage::announced || member->stage == Stage::pulling;

@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,6 +50,7 @@ struct CoordinatorResume {
   SharedBlob model;
   std::vector<Contribution>
       last;  // of the closed round: repeated results get the same answer as before the restart
+  std::map<std::string, LedgerPosition> ledgers = {};  // by site, the latest they told
 };
 
 struct SiteView {

@@ -153,7 +153,10 @@ void Coordinator::State::announce(Member& member, const Message& message, const 
   contribution.metrics = body.metrics;
   contribution.note = body.note;
   contribution.epsilon = body.epsilon;
+  contribution.lifetime = body.lifetime;
   contribution.delta = body.delta;
+  contribution.ledger = body.ledger;
+  remember_ledger(member, body);
   contribution.update = body.update.id;
   contribution.bytes = body.update.id.size;
   contribution.seconds = member.task_first ? now - *member.task_first : 0;
@@ -179,6 +182,19 @@ void Coordinator::State::announce(Member& member, const Message& message, const 
   contribution.code.clear();
   contribution.reason.clear();
   advance();
+}
+
+// The site's own patients suffer when its ledger forgets; it is told what it has shown before, at
+// its next join.
+void Coordinator::State::remember_ledger(Member& member, const ResultBody& body) {
+  if (!body.ledger) return;
+  if (member.ledger && body.ledger->seq < member.ledger->seq) {
+    log(Level::warning, member.name,
+        "its privacy ledger went back from charge " + std::to_string(member.ledger->seq) + " to " +
+            std::to_string(body.ledger->seq) + ": an older copy may have been put back");
+    return;
+  }
+  member.ledger = body.ledger;
 }
 
 void Coordinator::State::on_failed(Member& member, const Message& message) {

@@ -73,6 +73,7 @@ struct Coordinator::State {
   void on_result(Member& member, const Message& message);
   void on_failed(Member& member, const Message& message);
   void announce(Member& member, const Message& message, const ResultBody& body);
+  void remember_ledger(Member& member, const ResultBody& body);
   void on_old_result(Member& member, const Message& message);
   void answer(const Member& member, std::uint64_t of_round, std::uint64_t request,
               const Contribution& contribution);

@@ -220,12 +220,15 @@ struct ModelProgress {
   BlobId blob;
   std::uint64_t received = 0;
 };  // bytes so far; keeps a slow pull alive
-// Spent so far, this charge included; infinite where a mechanism promises nothing. A finite epsilon
-// is a promise: then nothing that depends on data leaves the site beside the update.
+// What the run costs the site's data set, and what everything ever has; infinite where a mechanism
+// promises nothing. A finite epsilon is a promise: then nothing that depends on data leaves the
+// site beside the update.
 struct Reserved {
   std::uint64_t job = 0;
   double epsilon = 0;
   double delta = 0;
+  double lifetime = 0;
+  std::optional<LedgerPosition> ledger = {};
 };
 struct ReservationRefused {
   std::uint64_t job = 0;
@@ -261,11 +264,14 @@ struct PersistFailed {
 struct Send {
   Message message;
 };  // to the coordinator
-// Build the network from the coordinator's [network] and [training] tables; answered by Prepared or
-// PrepareFailed. Asked once a run, and not at all when SiteOptions::layout is given.
+// Build the network from the coordinator's [network] and [training] tables, and charge the whole
+// run's privacy to the ledger; answered by Prepared or PrepareFailed. Asked once a run, and not at
+// all when SiteOptions::layout is given.
 struct Prepare {
   std::string run;
+  std::uint64_t rounds = 1;
   Settings network, training, privacy, mechanism;
+  std::optional<LedgerPosition> ledger = {};  // that the coordinator remembers
 };
 struct Pull {
   std::uint64_t round = 0;
@@ -273,7 +279,7 @@ struct Pull {
 };  // from the coordinator; replaces a pull under way
 struct CancelPull {};
 // Asked when the task has a [privacy] or a [mechanism] table: make the charge durable in the ledger
-// before anything is trained; answered by Reserved or ReservationRefused. The same (run, round,
+// before anything is trained, on the run's schedule or beyond it; answered by Reserved or ReservationRefused. The same (run, round,
 // attempt) again is the same charge. `attempt` counts the outputs of this round, from 1: it grows
 // only when the round is to be trained on another model after an output was already stored. A
 // charge whose output was released is refused: it pays for that output alone.

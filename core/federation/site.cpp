@@ -162,8 +162,9 @@ void Site::State::on_welcome(const Message& message) {
     if (preparing) return;
     preparing = true;
     phase = Phase::preparing;
-    act(at_site::Prepare{to_hex(run), welcome.instructions.network, welcome.instructions.training,
-                         welcome.instructions.privacy, welcome.instructions.mechanism});
+    act(at_site::Prepare{to_hex(run), welcome.rounds, welcome.instructions.network,
+                         welcome.instructions.training, welcome.instructions.privacy,
+                         welcome.instructions.mechanism, welcome.ledger});
   } else if (layout != welcome.layout) {
     leave("layout", "its network has the layout " + layout + ", this run's is " + welcome.layout);
     stop(Outcome::refused,
@@ -187,8 +188,8 @@ void Site::State::on(const at_site::Prepared& event) {
 void Site::State::on(const at_site::PrepareFailed& event) {
   if (!preparing) return;
   preparing = false;
-  leave("network", "its network could not be built: " + event.reason);
-  stop(Outcome::failed, "the network could not be built: " + event.reason);
+  leave("prepare", "it cannot take part: " + event.reason);
+  stop(Outcome::failed, "this site cannot take part: " + event.reason);
 }
 
 void Site::State::on_refuse(const Message& message) {

@@ -183,7 +183,9 @@ void Site::State::on(const at_site::Trained& event) {
                   .metrics = {},
                   .note = {},
                   .epsilon = {},
+                  .lifetime = {},
                   .delta = {},
+                  .ledger = {},
                   .update = {event.update->id, false}};
   if (!withholds() || releases_metrics()) {
     std::copy_if(result.metrics.begin(), result.metrics.end(), std::back_inserter(body.metrics),
@@ -197,7 +199,9 @@ void Site::State::on(const at_site::Trained& event) {
   if (charge && std::isfinite(charge->epsilon) && std::isfinite(charge->delta)) {
     body.epsilon = charge->epsilon;
     body.delta = charge->delta;
+    if (std::isfinite(charge->lifetime)) body.lifetime = charge->lifetime;
   }
+  if (charge) body.ledger = charge->ledger;
   const std::uint64_t attempt = charge_attempt();
   storing = StoredResult{run,          task->round, attempt, task->body.model.id.digest,
                          body.write(), event.update};

@@ -54,8 +54,8 @@ class Trainer {
   virtual ~Trainer();
   virtual const Layout& layout() const = 0;
 
-  // What training under `task` will cost, from public numbers alone; reserved in the ledger before
-  // train() runs.
+  // What training in `task.round` will cost, from public numbers alone, and so for every round of a
+  // run before its first: the ledger is charged for all of them when the run begins.
   virtual PrivacyEvent cost(const TrainTask& task) const = 0;
 
   // delta = parameters after - before, in Layout order; both spans have layout().size() elements

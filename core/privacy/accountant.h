@@ -14,9 +14,8 @@ namespace collegium {
 // outside [0, 1], a negative count or noise, NaN anywhere.
 double epsilon(std::span<const PrivacyEvent> events, double delta);
 
-// The same from the sums of Renyi divergences alone, which stay valid when each event was chosen
-// after seeing the releases of the ones before it: a filter (Feldman and Zrnic 2021), for
-// composition across runs. What approximate events leave out is taken from delta first.
+// The same from the sums of Renyi divergences alone, at the best of the default orders. What
+// approximate events leave out is taken from delta first. For composition across runs see filter.h.
 double renyi_epsilon(std::span<const PrivacyEvent> events, double delta);
 
 // Renyi divergence of one event (all its `count` releases) at each order > 1; per order it adds up

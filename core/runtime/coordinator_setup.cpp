@@ -102,6 +102,7 @@ CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& stor
     options.mechanism.set("name", config.mechanism.name);
   }
 
+  setup.resume.ledgers = store.ledgers();
   if (const auto closed = store.last_closed()) {
     setup.resume.closed_round = closed->round;
     setup.resume.model = blob_of(store.load_checkpoint(closed->model, layout));

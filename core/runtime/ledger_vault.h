@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "config/site_config.h"
 #include "store/ledger.h"
@@ -14,13 +15,17 @@ namespace collegium {
 // set, not to a run: what was spent in earlier runs counts.
 class LedgerVault final : public SiteVault {
  public:
-  // `budget` empty: charges are recorded and none is refused.
-  LedgerVault(const std::filesystem::path& folder, std::string dataset,
-              std::optional<BudgetConfig> budget, std::int64_t n_public);
+  struct Options {
+    std::string dataset;
+    std::optional<BudgetConfig> budget = {};  // empty: the one the ledger has, or none
+    std::int64_t n_public = 0;
+    bool simulation = false;
+  };
+  // Refuses a folder whose outbox holds results of charges that its ledger lacks.
+  LedgerVault(const std::filesystem::path& folder, Options options);
 
-  // Registers the run and, at its first, the data set; called before the first charge of a run.
-  void begin(const at_site::Prepare& run);
-
+  // Refuses a ledger that lacks what the coordinator has seen of it.
+  void begin(const at_site::Prepare& run, std::span<const PrivacyEvent> schedule) override;
   SiteWork::Spent reserve(const TrainTask& task, std::uint64_t attempt,
                           std::span<const PrivacyEvent> cost) override;
   void persist(const StoredResult& result, bool charged) override;
@@ -29,11 +34,11 @@ class LedgerVault final : public SiteVault {
   std::optional<StoredResult> stored() const;
 
  private:
+  void check_outbox() const;
+
   Ledger ledger_;
   Outbox outbox_;
-  std::string dataset_;
-  std::optional<BudgetConfig> budget_;
-  std::int64_t n_public_;
+  Options options_;
 };
 
 }  // namespace collegium

@@ -30,13 +30,11 @@ struct Hospital {
     TrainerWork::Options options;
     options.site = site.name;
     if (charged) {
-      vault = std::make_unique<LedgerVault>(folder / "sites" / site.name, site.name, std::nullopt,
-                                            site.n_public);
-      vault->begin({.run = run_text(coordinator.run),
-                    .network = coordinator.network,
-                    .training = coordinator.training,
-                    .privacy = coordinator.privacy,
-                    .mechanism = coordinator.mechanism});
+      vault = std::make_unique<LedgerVault>(
+          site.ledger.empty() ? folder / "sites" / site.name : site.ledger,
+          LedgerVault::Options{.dataset = site.dataset.empty() ? site.name : site.dataset,
+                               .n_public = site.n_public,
+                               .simulation = true});
       random = NoiseSource::system().stream(NoisePurpose::mechanism, number);
       options.vault = vault.get();
       options.random = random.get();
@@ -53,7 +51,13 @@ struct Hospital {
                                                       std::int64_t steps) {
       if (events.on_progress) events.on_progress(name, task.round, step, steps);
     };
-    work = std::make_unique<TrainerWork>(std::move(options), site.trainer, coordinator.mechanism);
+    work = std::make_unique<TrainerWork>(std::move(options), site.trainer,
+                                         at_site::Prepare{.run = run_text(coordinator.run),
+                                                          .rounds = coordinator.rounds,
+                                                          .network = coordinator.network,
+                                                          .training = coordinator.training,
+                                                          .privacy = coordinator.privacy,
+                                                          .mechanism = coordinator.mechanism});
     machine = std::make_unique<Site>(SiteOptions{.name = site.name,
                                                  .software = "collegium " COLLEGIUM_VERSION,
                                                  .layout = site.trainer->layout().hash(),

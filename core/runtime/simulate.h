@@ -1,5 +1,6 @@
 #pragma once
 #include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,11 +17,16 @@ struct SimulatedSite {
   std::string name;
   std::shared_ptr<Trainer> trainer;
   std::int64_t n_public = 0;  // the number of patients the simulation takes for public
+  // State folder whose ledger holds a lifetime budget for these patients, and the data set's name in
+  // it; empty: none does.
+  std::filesystem::path ledger = {};
+  std::string dataset = {};
 };
 
 // Runs a whole federation in this process, over the machines and the store of the real thing. Under
-// privacy each site's charges are accounted in the run's folder, in sites/NAME; they count for no
-// data set's lifetime budget. `threads`: sites that train at the same time.
+// privacy each site is charged for the whole run before anything is computed: in the ledger it
+// names, or in the run's folder, in sites/NAME, where it counts for no data set's lifetime budget.
+// The charges say that they are a simulation's. `threads`: sites that train at the same time.
 DriverResult simulate(const FederationConfig& config, const std::vector<SimulatedSite>& sites,
                       const std::vector<float>& initial, std::size_t threads,
                       const RunEvents& events, const StopHandle& stop);

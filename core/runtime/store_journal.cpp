@@ -39,7 +39,9 @@ ContributionRow row_of(const Contribution& contribution) {
           .bytes = static_cast<std::int64_t>(contribution.bytes),
           .update_hash = contribution.update ? to_hex(contribution.update->digest) : std::string(),
           .epsilon = contribution.epsilon,
+          .lifetime = contribution.lifetime,
           .delta = contribution.delta,
+          .ledger = contribution.ledger,
           .note = contribution.note};
 }
 
@@ -54,7 +56,9 @@ Contribution contribution_of(const ContributionRow& row) {
                             .seconds = row.seconds,
                             .bytes = static_cast<std::uint64_t>(row.bytes),
                             .epsilon = row.epsilon,
-                            .delta = row.delta};
+                            .lifetime = row.lifetime,
+                            .delta = row.delta,
+                            .ledger = row.ledger};
   for (auto state : {Contribution::State::accepted, Contribution::State::rejected,
                      Contribution::State::missing, Contribution::State::failed})
     if (name_of(state) == row.state) contribution.state = state;

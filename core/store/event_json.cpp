@@ -122,4 +122,25 @@ std::optional<PrivacyEvent> event_from_json(std::string_view text) {
   return known ? std::optional(event) : std::nullopt;
 }
 
+std::string events_to_json(std::span<const PrivacyEvent> events) {
+  std::string text = "[";
+  for (const PrivacyEvent& event : events) {
+    if (text.size() > 1) text += ",";
+    text += event_to_json(event);
+  }
+  return text + "]";
+}
+
+std::optional<std::vector<PrivacyEvent>> events_from_json(std::string_view text) {
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_array()) return std::nullopt;
+  std::vector<PrivacyEvent> events;
+  for (const nlohmann::json& one : json) {
+    const std::optional<PrivacyEvent> event = event_from_json(one.dump());
+    if (!event) return std::nullopt;
+    events.push_back(*event);
+  }
+  return events;
+}
+
 }  // namespace collegium

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 #include <tuple>
 
@@ -19,6 +20,13 @@ constexpr std::size_t kHashAt = 12;
 constexpr std::size_t kPrefix = kHashAt + std::tuple_size_v<Digest>;
 constexpr std::string_view kSuffix = ".update";
 constexpr std::size_t kMaxBody = 1024 * 1024;
+
+std::size_t body_length(std::span<const std::uint8_t> file) {
+  std::size_t length = 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    length |= static_cast<std::size_t>(file[kMagic.size() + i]) << (8 * i);
+  return length;
+}
 
 Digest hash_of(std::string_view body, std::span<const std::uint8_t> bytes) {
   Hasher hasher;
@@ -99,9 +107,7 @@ std::optional<Outbox::Parcel> Outbox::load(const std::string& run, std::uint64_t
     throw damaged(file, "a stored update",
                   std::to_string(content.size()) + " bytes of something else");
   }
-  std::size_t length = 0;
-  for (std::size_t i = 0; i < 4; ++i)
-    length |= static_cast<std::size_t>(content[kMagic.size() + i]) << (8 * i);
+  const std::size_t length = body_length(content);
   if (length > kMaxBody || length > content.size() - kPrefix) {
     throw damaged(file, "a message of " + std::to_string(length) + " bytes",
                   "a file that ends before");
@@ -117,6 +123,18 @@ std::optional<Outbox::Parcel> Outbox::load(const std::string& run, std::uint64_t
     throw damaged(file, "hash " + to_hex(stated), "hash " + to_hex(parcel.hash));
   if (parcel.hash != expected) return std::nullopt;
   return parcel;
+}
+
+std::optional<std::string> Outbox::body(const std::string& run, std::uint64_t round) const {
+  std::ifstream file(path_of(run, round), std::ios::binary);
+  std::array<std::uint8_t, kPrefix> prefix{};
+  if (!file.read(reinterpret_cast<char*>(prefix.data()), prefix.size())) return std::nullopt;
+  const std::size_t length = body_length(prefix);
+  if (std::memcmp(prefix.data(), kMagic.data(), kMagic.size()) != 0 || length > kMaxBody)
+    return std::nullopt;
+  std::string body(length, '\0');
+  if (!file.read(body.data(), static_cast<std::streamsize>(length))) return std::nullopt;
+  return body;
 }
 
 void Outbox::drop(const std::string& run, std::uint64_t round) {

@@ -37,6 +37,9 @@ class Outbox {
   std::optional<Parcel> load(const std::string& run, std::uint64_t round,
                              const Digest& expected) const;
 
+  // The message alone, without looking at the bytes; empty: nothing is stored, or it is damaged.
+  std::optional<std::string> body(const std::string& run, std::uint64_t round) const;
+
   void drop(const std::string& run, std::uint64_t round);  // accepted; nothing stored is no mistake
   void drop_before(const std::string& run, std::uint64_t round);  // superseded
   std::vector<Entry> entries() const;                             // by run, then round

@@ -17,7 +17,8 @@ CREATE TABLE IF NOT EXISTS contribution(
   round INTEGER NOT NULL, site TEXT NOT NULL,
   state TEXT NOT NULL CHECK(state IN ('accepted', 'rejected', 'missing', 'failed')), reason TEXT NOT NULL,
   weight REAL, steps INTEGER NOT NULL, loss REAL, seconds REAL NOT NULL, bytes INTEGER NOT NULL,
-  update_hash TEXT NOT NULL, epsilon REAL, delta REAL, code TEXT NOT NULL, note TEXT NOT NULL,
+  update_hash TEXT NOT NULL, epsilon REAL, lifetime REAL, delta REAL, ledger_seq INTEGER, ledger_head TEXT,
+  code TEXT NOT NULL, note TEXT NOT NULL,
   PRIMARY KEY(round, site));
 CREATE TABLE IF NOT EXISTS metric(
   round INTEGER NOT NULL, site TEXT NOT NULL, name TEXT NOT NULL, value REAL, count INTEGER NOT NULL,

@@ -57,6 +57,13 @@ std::filesystem::path existing(const std::filesystem::path& folder) {
                             .remedy = "give the folder of a run, as [run] folder names it"});
 }
 
+// From two columns; empty: the site told nothing.
+std::optional<LedgerPosition> position_of(const Statement& row, int column) {
+  LedgerPosition position{.seq = row.integer(column)};
+  if (row.is_null(column) || !from_hex(row.text(column + 1), position.head)) return std::nullopt;
+  return position;
+}
+
 }  // namespace
 
 RunStore::RunStore(std::filesystem::path folder, Database::Mode mode)
@@ -163,15 +170,20 @@ void RunStore::write_round(const RoundRow& round, std::string_view state,
       .run();
   database_.prepare("DELETE FROM contribution WHERE round = ?").bind(round.number).run();
   for (const ContributionRow& row : contributions) {
+    std::optional<std::int64_t> seq;
+    std::optional<std::string> head;
+    if (row.ledger) {
+      seq = row.ledger->seq;
+      head = to_hex(row.ledger->head);
+    }
     database_
         .prepare(
             "INSERT INTO contribution(round, site, state, reason, weight, steps, loss, seconds, "
-            "bytes, "
-            "update_hash, epsilon, delta, code, note) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-            "?, ?)")
+            "bytes, update_hash, epsilon, lifetime, delta, ledger_seq, ledger_head, code, note) "
+            "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .bind_all(round.number, row.site, row.state, row.reason, row.weight, row.steps, row.loss,
-                  row.seconds, row.bytes, row.update_hash, row.epsilon, row.delta, row.code,
-                  row.note)
+                  row.seconds, row.bytes, row.update_hash, row.epsilon, row.lifetime, row.delta,
+                  seq, head, row.code, row.note)
         .run();
   }
   for (const MetricRow& metric : metrics) write_metric(database_, metric);
@@ -253,8 +265,7 @@ void RunStore::record_metrics(std::span<const MetricRow> metrics) {
 std::vector<ContributionRow> RunStore::contributions(std::uint64_t round) const {
   Statement row = database_.prepare(
       "SELECT site, state, code, reason, weight, steps, loss, seconds, bytes, update_hash, "
-      "epsilon, delta, note "
-      "FROM contribution WHERE round = ? ORDER BY rowid");
+      "epsilon, lifetime, delta, ledger_seq, ledger_head, note FROM contribution WHERE round = ? ORDER BY rowid");
   row.bind(round);
   std::vector<ContributionRow> rows;
   while (row.next()) {
@@ -269,10 +280,22 @@ std::vector<ContributionRow> RunStore::contributions(std::uint64_t round) const 
                     .bytes = row.integer(8),
                     .update_hash = row.text(9),
                     .epsilon = row.number_if_any(10),
-                    .delta = row.number_if_any(11),
-                    .note = row.text(12)});
+                    .lifetime = row.number_if_any(11),
+                    .delta = row.number_if_any(12),
+                    .ledger = position_of(row, 13),
+                    .note = row.text(15)});
   }
   return rows;
+}
+
+std::map<std::string, LedgerPosition> RunStore::ledgers() const {
+  std::map<std::string, LedgerPosition> latest;
+  Statement row = database_.prepare(
+      "SELECT site, ledger_seq, ledger_head FROM contribution WHERE ledger_seq IS NOT NULL "
+      "ORDER BY ledger_seq");
+  while (row.next())
+    if (const auto position = position_of(row, 1)) latest[row.text(0)] = *position;
+  return latest;
 }
 
 void RunStore::record_site(const std::string& name, const std::string& public_key,

@@ -1,12 +1,14 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/ledger_position.h"
 #include "collegium/layout.h"
 #include "collegium/privacy.h"
 #include "store/database.h"
@@ -36,8 +38,11 @@ struct ContributionRow {
   double seconds = 0;               // from the task to the result
   std::int64_t bytes = 0;
   std::string update_hash = {};
-  std::optional<double> epsilon = {};  // spent by this site so far; empty: it made no statement
+  // What the site says: epsilon of this run, and of everything its data set was ever charged for.
+  std::optional<double> epsilon = {};  // empty: it made no statement
+  std::optional<double> lifetime = {};
   std::optional<double> delta = {};
+  std::optional<LedgerPosition> ledger = {};
   std::string note = {};  // what else a person should know
 };
 
@@ -136,6 +141,8 @@ class RunStore {
   void record_metrics(
       std::span<const MetricRow> metrics);  // replaces those of the same round, site and name
   std::vector<ContributionRow> contributions(std::uint64_t round) const;
+  // By site, the latest position of its privacy ledger that it told in this run.
+  std::map<std::string, LedgerPosition> ledgers() const;
 
   void record_site(const std::string& name, const std::string& public_key, const std::string& state,
                    const std::string& software);

@@ -48,7 +48,7 @@ bool SiteJobs::start(const SiteAction& action) {
       SiteWork::Spent spent;
       const std::string failure = failure_of([&] { spent = work_.reserve(r.task, r.attempt); });
       if (failure.empty())
-        post_(Reserved{r.job, spent.epsilon, spent.delta});
+        post_(Reserved{r.job, spent.epsilon, spent.delta, spent.lifetime, spent.ledger});
       else
         post_(ReservationRefused{r.job, failure});
     });

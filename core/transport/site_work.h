@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,10 @@ namespace collegium {
 class SiteWork {
  public:
   struct Spent {
-    double epsilon = 0;
+    double epsilon = 0;   // of the run
     double delta = 0;
+    double lifetime = 0;  // epsilon of everything the data set was ever charged for
+    std::optional<LedgerPosition> ledger = {};
   };
   struct Output {
     TrainResult result;
@@ -32,8 +35,9 @@ class SiteWork {
   // reserve() and persist() wait for a disk. Otherwise the driver calls them where it stands.
   virtual bool durable() const = 0;
 
-  virtual std::string prepare(
-      const at_site::Prepare& run) = 0;  // builds the network; the hash of its layout
+  // Builds the network and charges the run's schedule; the hash of the layout. Throws
+  // BudgetExhausted before anything is computed when the schedule does not fit.
+  virtual std::string prepare(const at_site::Prepare& run) = 0;
   // Makes the charge durable; throws BudgetExhausted. The same (run, round, attempt) again is the
   // same charge.
   virtual Spent reserve(const TrainTask& task, std::uint64_t attempt) = 0;

@@ -39,15 +39,47 @@ std::string tables_of(const TrainTask& task) {
 TrainerWork::TrainerWork(Options options) : options_(std::move(options)) {}
 
 TrainerWork::TrainerWork(Options options, std::shared_ptr<Trainer> trainer,
-                         const Settings& mechanism)
+                         const at_site::Prepare& run)
     : options_(std::move(options)), trainer_(std::move(trainer)) {
-  make(options_, mechanism);  // an unknown name is refused here
+  make(options_, run.mechanism);  // an unknown name is refused here
+  begin(run);
 }
 
 std::string TrainerWork::prepare(const at_site::Prepare& run) {
   make(options_, run.mechanism);
   trainer_ = options_.prepare(run);
+  begin(run);
   return trainer().layout().hash();
+}
+
+void TrainerWork::begin(const at_site::Prepare& run) {
+  if (!options_.vault) return;
+  TrainTask task{.run = run.run,
+                 .rounds = run.rounds,
+                 .site = options_.site,
+                 .network = run.network,
+                 .training = run.training,
+                 .privacy = run.privacy,
+                 .mechanism = run.mechanism};
+  std::vector<PrivacyEvent> schedule;
+  for (task.round = 1; task.round <= run.rounds; ++task.round)
+    for (const PrivacyEvent& event : cost_of(task)) schedule.push_back(event);
+  options_.vault->begin(run, schedule);
+}
+
+std::vector<PrivacyEvent> TrainerWork::cost_of(const TrainTask& task) {
+  std::vector<PrivacyEvent> cost{trainer().cost(task)};
+  const Protection& own = protection(task);
+  if (own.site) cost.push_back(own.site->event());
+  if (own.mechanism) cost.push_back(own.mechanism->event(context_of(task)));
+  const auto privacy = PrivacyConfig::read(task.privacy);
+  if (privacy && privacy->releases_metrics(task.round))
+    cost.push_back(
+        {.kind = PrivacyEvent::Kind::gaussian, .noise_multiplier = privacy->metrics_noise});
+  std::erase_if(cost, [](const PrivacyEvent& event) {
+    return event.kind == PrivacyEvent::Kind::none;
+  });
+  return cost;
 }
 
 Trainer& TrainerWork::trainer() {
@@ -83,20 +115,6 @@ const TrainerWork::Protection& TrainerWork::protection(const TrainTask& task) {
   }
   protection_ = std::move(fresh);
   return protection_;
-}
-
-std::vector<PrivacyEvent> TrainerWork::cost_of(const TrainTask& task) {
-  std::vector<PrivacyEvent> cost{trainer().cost(task)};
-  const Protection& own = protection(task);
-  if (own.site) cost.push_back(own.site->event());
-  if (own.mechanism) cost.push_back(own.mechanism->event(context_of(task)));
-  const auto privacy = PrivacyConfig::read(task.privacy);
-  if (privacy && privacy->releases_metrics(task.round))
-    cost.push_back(
-        {.kind = PrivacyEvent::Kind::gaussian, .noise_multiplier = privacy->metrics_noise});
-  std::erase_if(cost,
-                [](const PrivacyEvent& event) { return event.kind == PrivacyEvent::Kind::none; });
-  return cost;
 }
 
 SiteWork::Spent TrainerWork::reserve(const TrainTask& task, std::uint64_t attempt) {

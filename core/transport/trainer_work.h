@@ -18,6 +18,9 @@ namespace collegium {
 class SiteVault {
  public:
   virtual ~SiteVault() = default;
+  // Charges all that the run will release, once a run; throws BudgetExhausted. An empty schedule:
+  // the run promises nothing and costs nothing.
+  virtual void begin(const at_site::Prepare& run, std::span<const PrivacyEvent> schedule) = 0;
   // Durable when it returns; throws BudgetExhausted. The same (run, round, attempt) again is the
   // same charge.
   virtual SiteWork::Spent reserve(const TrainTask& task, std::uint64_t attempt,
@@ -25,8 +28,8 @@ class SiteVault {
   virtual void persist(const StoredResult& result, bool charged) = 0;
 };
 
-// A site's work over a Trainer: cost -> reserve -> train -> clip, noise or mechanism -> the update
-// as a blob.
+// A site's work over a Trainer. A run: its whole cost -> the ledger. A round: cost -> reserve -> train
+// -> clip, noise or mechanism -> the update as a blob.
 class TrainerWork final : public SiteWork {
  public:
   struct Options {
@@ -44,8 +47,8 @@ class TrainerWork final : public SiteWork {
     std::function<void(const TrainTask&, std::int64_t step, std::int64_t steps)> on_progress = {};
   };
   explicit TrainerWork(Options options);
-  // A trainer that is there already, for one run.
-  TrainerWork(Options options, std::shared_ptr<Trainer> trainer, const Settings& mechanism);
+  // A trainer that is there already, for one run, which begins here.
+  TrainerWork(Options options, std::shared_ptr<Trainer> trainer, const at_site::Prepare& run);
 
   bool durable() const override { return options_.vault != nullptr; }
   std::string prepare(const at_site::Prepare& run) override;
@@ -65,6 +68,8 @@ class TrainerWork final : public SiteWork {
   };
 
   Trainer& trainer();
+  void begin(const at_site::Prepare& run);
+  std::vector<PrivacyEvent> cost_of(const TrainTask& task);
   RoundContext context_of(const TrainTask& task) const;
   // Of this very task: a task need not ask for what the first one asked for.
   const Protection& protection(const TrainTask& task);

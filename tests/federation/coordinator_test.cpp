@@ -313,5 +313,32 @@ TEST(CoordinatorRound, FailsTheRunWithTheReasonWhenItCannotBeWritten) {
   EXPECT_THAT(desk.told(Kind::accepted), IsEmpty());
 }
 
+// What a site told of its privacy ledger is told back to it, also by the next coordinator process.
+TEST(CoordinatorLedgers, AreRememberedForTheSites) {
+  CoordinatorDesk desk;
+  desk.resume.ledgers["guys"] = {.seq = 7, .head = {1}};
+  desk.start();
+  desk.join("guys");
+  EXPECT_EQ(WelcomeBody::read(desk.sent("guys", Kind::welcome)->body).ledger,
+            (LedgerPosition{.seq = 7, .head = {1}}));
+  desk.join("kings");
+  EXPECT_FALSE(WelcomeBody::read(desk.sent("kings", Kind::welcome)->body).ledger);
+}
+
+TEST(CoordinatorLedgers, ThatWentBackAreSaidAloud) {
+  CoordinatorDesk desk;
+  desk.resume.ledgers["guys"] = {.seq = 7, .head = {1}};
+  desk.join_all();
+  const SharedBlob update = blob_with(4, 1);
+  ResultBody body;
+  body.model = desk.model()->id.digest;
+  body.steps = 1;
+  body.weight = 1;
+  body.update = {update->id, true};
+  body.ledger = LedgerPosition{.seq = 5, .head = {2}};
+  desk.message("guys", Kind::result, 1, body.write(), update->bytes);
+  EXPECT_TRUE(desk.logged("its privacy ledger went back from charge 7 to 5"));
+}
+
 }  // namespace
 }  // namespace collegium

@@ -334,6 +334,35 @@ TEST(SitePrivacy, ChargesAnewOnlyForAnotherModelAfterAnOutputWasStored) {
   EXPECT_EQ(desk.now_of<at_site::Reserve>().at(0).attempt, 2u);
 }
 
+TEST(SitePrivacy, TellsWhereItsLedgerStood) {
+  SiteDesk desk;
+  desk.instructions.privacy.set("clip", 1.0);
+  desk.welcome();
+  desk.task(1);
+  const LedgerPosition position{.seq = 7, .head = {1, 2, 3}};
+  desk.give(at_site::Reserved{desk.now_of<at_site::Reserve>().at(0).job, 0.5, 1e-3, 2.5, position});
+  desk.trained();
+  desk.persisted();
+  const ResultBody result = ResultBody::read(desk.sent(Kind::result)->body);
+  EXPECT_EQ(result.lifetime, 2.5);
+  EXPECT_EQ(result.ledger, position);
+}
+
+TEST(SitePrivacy, HandsItsLedgerWhatTheCoordinatorRemembers) {
+  SiteDesk desk;
+  desk.options.layout = "";
+  desk.start();
+  const LedgerPosition position{.seq = 7, .head = {1, 2, 3}};
+  const WelcomeBody body{"demo", "layout", 3, desk.instructions, position};
+  desk.message(Kind::welcome, 1, body.write(), {}, desk.sent(Kind::join)->request);
+  const auto prepare = desk.now_of<at_site::Prepare>().at(0);
+  EXPECT_EQ(prepare.ledger, position);
+  EXPECT_EQ(prepare.rounds, 3u);
+  desk.give(at_site::PrepareFailed{"too little privacy is left"});
+  EXPECT_THAT(ReasonBody::read(desk.sent(Kind::leave)->body).reason,
+              testing::HasSubstr("too little"));
+}
+
 TEST(SiteEnd, KeepsAndEvaluatesTheFinalModelAndLeaves) {
   SiteDesk desk;
   desk.welcome();

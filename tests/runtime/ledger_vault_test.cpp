@@ -52,35 +52,50 @@ StoredResult result_of(std::uint64_t round, float value) {
   return result;
 }
 
-// A vault in a folder, with the run begun.
+at_site::Prepare run_of(std::uint64_t rounds) {
+  at_site::Prepare run;
+  run.run = task_of(1).run;
+  run.rounds = rounds;
+  run.privacy.set("clip", 1.0);
+  run.privacy.set("delta", 1e-5);
+  return run;
+}
+
+std::vector<PrivacyEvent> rounds_of(std::int64_t count) {
+  PrivacyEvent event = gaussian();
+  event.count = count;
+  return {event};
+}
+
+// A vault in a folder, with a run of five rounds begun.
 struct OpenVault {
   explicit OpenVault(const std::filesystem::path& folder, double budget = 100)
-      : vault(folder, "guys", BudgetConfig{.unit = "patient", .epsilon = budget, .delta = 1e-5},
-              20) {
-    at_site::Prepare run;
-    run.run = task_of(1).run;
-    run.privacy.set("clip", 1.0);
-    run.privacy.set("delta", 1e-5);
-    vault.begin(run);
+      : vault(folder, {.dataset = "guys",
+                       .budget = BudgetConfig{.unit = "patient", .epsilon = budget, .delta = 1e-5},
+                       .n_public = 20}) {
+    vault.begin(run_of(5), rounds_of(5));
   }
-  double spend(std::uint64_t round, std::uint64_t attempt = 1, const PrivacyEvent& mechanism = {}) {
-    std::vector<PrivacyEvent> cost{gaussian()};
-    if (mechanism.kind != PrivacyEvent::Kind::none) cost.push_back(mechanism);
-    return vault.reserve(task_of(round), attempt, cost).epsilon;
+  SiteWork::Spent spend(std::uint64_t round, std::uint64_t attempt = 1) {
+    return vault.reserve(task_of(round), attempt, rounds_of(1));
+  }
+  // Reserved, trained and stored, as the site's machine does it.
+  void release(std::uint64_t round, float value) {
+    StoredResult result = result_of(round, value);
+    ResultBody body = ResultBody::read(result.body);
+    body.ledger = spend(round).ledger;
+    result.body = body.write();
+    vault.persist(result, true);
   }
   LedgerVault vault;
 };
 
 TEST(LedgerVault, ASiteThatStartsAgainHasItsLastReleasedResult) {
   const TemporaryFolder folder;
-  double spent = 0;
+  LedgerPosition reserved;
   {
     OpenVault open(folder.path());
-    for (std::uint64_t round : {1, 2}) {
-      EXPECT_GT(open.spend(round), 0);
-      open.vault.persist(result_of(round, static_cast<float>(round)), true);
-    }
-    spent = open.spend(3);  // killed while it trains
+    for (std::uint64_t round : {1, 2}) open.release(round, static_cast<float>(round));
+    reserved = *open.spend(3).ledger;  // killed while it trains
   }
   OpenVault again(folder.path());
   const auto latest = again.vault.stored();
@@ -90,35 +105,78 @@ TEST(LedgerVault, ASiteThatStartsAgainHasItsLastReleasedResult) {
   EXPECT_EQ(latest->model[0], 7);
   EXPECT_EQ(ResultBody::read(latest->body).weight, 2.5);
   EXPECT_EQ(latest->update->id, result_of(2, 2.0f).update->id);
-  EXPECT_EQ(again.spend(3), spent) << "the charge is there already";
+  EXPECT_EQ(again.spend(3).ledger, reserved) << "the charge is there already";
 }
 
 TEST(LedgerVault, WhatWasReleasedIsNeverDrawnAgain) {
   const TemporaryFolder folder;
   OpenVault open(folder.path());
-  open.spend(1);
-  open.vault.persist(result_of(1, 1), true);
+  open.release(1, 1);
   EXPECT_THAT(complaint([&] { open.spend(1); }), testing::HasSubstr("released"));
   EXPECT_NO_THROW(open.spend(1, 2)) << "another output is another charge";
 }
 
-TEST(LedgerVault, ABudgetThatIsSpentRefusesTheRound) {
+TEST(LedgerVault, ChargesTheWholeRunWhenItBegins) {
   const TemporaryFolder folder;
-  OpenVault open(folder.path(), 1.5);
-  double spent = 0;
-  EXPECT_THROW(
-      {
-        for (std::uint64_t round = 1; round < 100; ++round) spent = open.spend(round);
-      },
-      BudgetExhausted);
-  EXPECT_GT(spent, 0);
-  EXPECT_LE(spent, 1.5);
+  OpenVault open(folder.path());
+  const SiteWork::Spent first = open.spend(1);
+  EXPECT_GT(first.epsilon, 0);
+  EXPECT_EQ(first.delta, 1e-5);
+  for (std::uint64_t round = 2; round <= 5; ++round)
+    EXPECT_EQ(open.spend(round).epsilon, first.epsilon);
+  EXPECT_GT(open.spend(5, 2).epsilon, first.epsilon) << "new noise beyond the schedule";
 }
 
-TEST(LedgerVault, AMechanismCostsMoreThanTrainingAlone) {
+TEST(LedgerVault, ARunBeyondTheBudgetIsRefusedBeforeItsFirstRound) {
   const TemporaryFolder folder;
-  const TemporaryFolder other;
-  EXPECT_GT(OpenVault(folder.path()).spend(1, 1, gaussian()), OpenVault(other.path()).spend(1));
+  EXPECT_THROW(OpenVault(folder.path(), 0.5), BudgetExhausted);
+  EXPECT_NO_THROW(OpenVault(folder.path(), 5));
+}
+
+TEST(LedgerVault, AddsUpTheRunsOnTheSamePatients) {
+  const TemporaryFolder folder;
+  OpenVault open(folder.path());
+  const double one = open.spend(1).epsilon;
+  at_site::Prepare second = run_of(5);
+  second.run = to_hex(RunId{1});
+  open.vault.begin(second, rounds_of(5));
+  TrainTask task = task_of(1);
+  task.run = second.run;
+  const SiteWork::Spent spent = open.vault.reserve(task, 1, rounds_of(1));
+  EXPECT_EQ(spent.epsilon, one) << "of the run";
+  EXPECT_GT(spent.lifetime, one) << "of the data set";
+}
+
+TEST(LedgerVault, WithoutABudgetOfItsOwnTakesTheLedgers) {
+  const TemporaryFolder folder;
+  { OpenVault open(folder.path(), 2.5); }
+  LedgerVault vault(folder.path(), {.dataset = "guys", .simulation = true});
+  at_site::Prepare second = run_of(5);
+  second.run = to_hex(RunId{1});
+  EXPECT_THROW(vault.begin(second, rounds_of(5)), BudgetExhausted);
+}
+
+TEST(LedgerVault, RefusesALedgerThatIsOlderThanTheOutbox) {
+  const TemporaryFolder folder, backup;
+  { OpenVault open(folder.path()); }
+  for (const char* file : {"site.db", "ledger.head"})
+    std::filesystem::copy_file(folder / file, backup / file);
+  { OpenVault(folder.path()).release(1, 1); }
+  for (const char* file : {"site.db", "ledger.head"})  // in place: it is the same inode
+    std::filesystem::copy_file(backup / file, folder / file,
+                               std::filesystem::copy_options::overwrite_existing);
+  EXPECT_THAT(complaint([&] { OpenVault(folder.path()); }), testing::HasSubstr("the outbox"));
+}
+
+TEST(LedgerVault, RefusesALedgerThatIsOlderThanTheCoordinatorKnows) {
+  const TemporaryFolder folder;
+  OpenVault open(folder.path());
+  at_site::Prepare run = run_of(5);
+  run.ledger = open.spend(1).ledger;
+  EXPECT_NO_THROW(open.vault.begin(run, rounds_of(5)));
+  ++run.ledger->seq;
+  EXPECT_THAT(complaint([&] { open.vault.begin(run, rounds_of(5)); }),
+              testing::HasSubstr("the coordinator"));
 }
 
 }  // namespace

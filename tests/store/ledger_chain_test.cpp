@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "store/ledger.h"
+#include "store/sums.h"
 #include "support/expect_problem.h"
 #include "support/temporary_folder.h"
 
@@ -15,21 +16,15 @@ namespace {
 
 using testing::HasSubstr;
 
-double sum_of_epsilons(std::span<const PrivacyEvent> events, double) {
-  double sum = 0;
-  for (const PrivacyEvent& event : events) sum += event.epsilon * static_cast<double>(event.count);
-  return sum;
-}
-
 void charge(const std::filesystem::path& folder, std::uint64_t round) {
-  Ledger ledger(folder, sum_of_epsilons);
+  Ledger ledger(folder, sums());
   ledger.add_dataset({.id = "guys", .budget = 10.0});
-  ledger.add_run({"ab12", "guys", "c0", ""});
-  ledger.reserve({"ab12", round}, {.kind = PrivacyEvent::Kind::pure, .epsilon = 0.5});
+  ledger.begin_run({.id = "ab12", .dataset = "guys"}, {});
+  ledger.reserve({"ab12", round}, costing(0.5));
 }
 
 Problem opening(const std::filesystem::path& folder) {
-  return problem_of([&] { Ledger(folder, sum_of_epsilons); });
+  return problem_of([&] { Ledger(folder, sums()); });
 }
 
 void by_hand(const std::filesystem::path& folder, const std::string& sql) {
@@ -39,29 +34,33 @@ void by_hand(const std::filesystem::path& folder, const std::string& sql) {
 TEST(LedgerChain, HoldsForAnUntouchedLedger) {
   const TemporaryFolder folder;
   for (std::uint64_t round = 1; round <= 3; ++round) charge(folder.path(), round);
-  const Ledger ledger(folder.path(), sum_of_epsilons);
+  const Ledger ledger(folder.path(), sums());
   EXPECT_EQ(ledger.spent("guys"), 1.5);
-  EXPECT_NE(ledger.head(), Digest{});
+  EXPECT_EQ(ledger.position().seq, 4) << "the run and its three rounds";
+  EXPECT_NE(ledger.position().head, Digest{});
 }
 
 TEST(LedgerChain, IsTheHashOfEveryField) {
   const ChainedRow row{
-      3, "guys", "ab12", 7, "train", 1, "{\"kind\":\"none\"}", 0.5, "2026-01-01T00:00:00.000Z"};
+      3, "guys", "ab12", "extra", 7, "train", 1, "[]", 2.0, 0.5, "2026-01-01T00:00:00.000Z"};
   const Digest reference = row_hash({}, row);
-  std::vector<ChainedRow> others(9, row);
+  std::vector<ChainedRow> others(11, row);
   others[0].seq = 4;
   others[1].dataset = "kings";
   others[2].run = "ab13";
   others[3].round = 8;
   others[4].purpose = "evaluate";
   others[5].attempt = 2;
-  others[6].event = "{}";
+  others[6].events = "[{}]";
   others[7].epsilon_after = std::nextafter(0.5, 1.0);
   others[8].at = "2026-01-01T00:00:00.001Z";
+  others[9].kind = "drawn";
+  others[10].filter_order = std::nextafter(2.0, 3.0);
   for (const ChainedRow& other : others) EXPECT_NE(row_hash({}, other), reference);
   EXPECT_NE(row_hash(reference, row), reference);
   const std::string text =
-      "3\nguys\nab12\n7\ntrain\n1\n{\"kind\":\"none\"}\n000000000000e03f\n2026-01-01T00:00:00.000Z";
+      "3\nguys\nab12\nextra\n7\ntrain\n1\n[]\n0000000000000040\n000000000000e03f\n"
+      "2026-01-01T00:00:00.000Z";
   std::vector<std::uint8_t> bytes(32, 0);
   bytes.insert(bytes.end(), text.begin(), text.end());
   EXPECT_EQ(hash_bytes(bytes), reference);
@@ -70,18 +69,21 @@ TEST(LedgerChain, IsTheHashOfEveryField) {
 TEST(LedgerTriggers, KeepEveryProgramFromRewritingHistory) {
   const TemporaryFolder folder;
   charge(folder.path(), 1);
-  const std::string row = "'guys', 'ab12', 9, 'train', 1, '{}', 0.0";
+  const std::string row = "'guys', 'ab12', 'extra', 9, 'train', 1, '[]', 0.0, 0.0";
   const std::vector<std::string> attacks{
       "DELETE FROM charge",
-      "UPDATE charge SET event = '{\"kind\":\"none\"}'",
+      "UPDATE charge SET events = '[]'",
       "UPDATE charge SET epsilon_after = 0",
       "UPDATE charge SET state = 'released'",
       "UPDATE charge SET state = 'void', output_hash = 'x'",
       "UPDATE charge SET state = 'void', seq = 7",
       "UPDATE charge SET state = 'void', round = 7",
       "UPDATE charge SET state = 'void', at = 'x'",
+      "UPDATE charge SET state = 'void', kind = 'drawn'",
+      "UPDATE charge SET state = 'void', filter_order = 3",
+      "UPDATE charge SET state = 'void' WHERE kind = 'schedule'",
       "REPLACE INTO charge SELECT * FROM charge",
-      "INSERT INTO charge VALUES(2, " + row + ", 'released', 'x', 'p', 'r', 't')",
+      "INSERT INTO charge VALUES(3, " + row + ", 'released', 'x', 'p', 'r', 't')",
       "INSERT INTO charge VALUES(5, " + row + ", 'reserved', NULL, 'p', 'r', 't')",
       "DELETE FROM run",
       "DELETE FROM dataset"};
@@ -89,23 +91,25 @@ TEST(LedgerTriggers, KeepEveryProgramFromRewritingHistory) {
     SCOPED_TRACE(attack);
     EXPECT_THROW(by_hand(folder.path(), attack), SystemError);
   }
-  by_hand(folder.path(), "UPDATE charge SET state = 'void'");
+  by_hand(folder.path(), "UPDATE charge SET state = 'void' WHERE kind = 'extra'");
   EXPECT_THROW(by_hand(folder.path(), "UPDATE charge SET state = 'reserved'"), SystemError);
   EXPECT_THROW(by_hand(folder.path(), "UPDATE charge SET state = 'released', output_hash = 'x'"),
                SystemError);
-  EXPECT_EQ(Ledger(folder.path(), sum_of_epsilons).spent("guys"), 0.5);
+  EXPECT_EQ(Ledger(folder.path(), sums()).spent("guys"), 0.5);
 }
 
 // Whoever drops the triggers first is caught by the chain.
 TEST(LedgerChain, BreaksWhereSomethingWasChanged) {
   const std::vector<std::string> attacks{
-      "UPDATE charge SET event = '{\"kind\":\"none\"}' WHERE seq = 2",
+      "UPDATE charge SET events = '[]' WHERE seq = 2",
       "UPDATE charge SET epsilon_after = 0.1 WHERE seq = 2",
+      "UPDATE charge SET kind = 'drawn' WHERE seq = 2",
+      "UPDATE charge SET filter_order = 9 WHERE seq = 2",
       "UPDATE charge SET dataset = 'other' WHERE seq = 2",
       "UPDATE charge SET round = 9 WHERE seq = 2",
       "UPDATE charge SET prev_hash = row_hash WHERE seq = 2",
       "DELETE FROM charge WHERE seq = 2",
-      "DELETE FROM charge WHERE seq = 3",
+      "DELETE FROM charge WHERE seq = 4",
       "DELETE FROM charge"};
   for (const std::string& attack : attacks) {
     SCOPED_TRACE(attack);
@@ -158,7 +162,7 @@ TEST(LedgerChain, CatchesUpWithAHeadThatACrashLeftBehind) {
   charge(folder.path(), 2);
   const std::string new_head = read_text((folder / "ledger.head").string());
   write_file_atomically((folder / "ledger.head").string(), std::string_view(old_head));
-  EXPECT_NO_THROW(Ledger(folder.path(), sum_of_epsilons));
+  EXPECT_NO_THROW(Ledger(folder.path(), sums()));
   EXPECT_EQ(read_text((folder / "ledger.head").string()), new_head);
 }
 

@@ -127,7 +127,7 @@ struct ToySite {
   ToySite(std::size_t index, const Setting& setting)
       : name(site_name(index)),
         trainer(std::make_shared<ToyTrainer>(index, setting.size)),
-        work({.site = name}, trainer, Settings{}),
+        work({.site = name}, trainer, at_site::Prepare{}),
         machine(options_for(name, setting)) {}
 
   static SiteOptions options_for(const std::string& name, const Setting& setting) {
