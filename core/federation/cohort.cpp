@@ -13,6 +13,7 @@ void Member::begin_attempt() {
   received = 0;
   pulls = 0;
   step = steps = 0;
+  if (unable) settle(Stage::failed, "unable", *unable);
 }
 
 void Member::settle(Stage to, std::string code, std::string reason) {

@@ -31,6 +31,7 @@ struct Member {
   bool joined = false;         // since the coordinator started
   bool here = false;           // joined, and heard from within the silence limit
   bool left_for_good = false;  // after the end of the run
+  std::optional<std::string> unable;  // it left and said why it cannot take part in this run
   std::string absence = "it has not joined yet";
   std::string software;
   std::optional<LedgerPosition> ledger;  // the latest it told in this run
@@ -52,7 +53,7 @@ struct Member {
   bool in_transit() const { return stage >= Stage::announced && stage <= Stage::accumulating; }
   bool in_memory() const { return stage >= Stage::pulling && stage <= Stage::accumulating; }
 
-  void begin_attempt();  // back to away; what the last attempt knew is forgotten
+  void begin_attempt();  // back to away, or failed; what the last attempt knew is forgotten
   void settle(Stage stage, std::string code, std::string reason);
   SiteView view() const;
 };

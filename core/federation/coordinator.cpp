@@ -188,6 +188,8 @@ void Coordinator::State::on_join(std::string_view site, const Message& message) 
   const bool anew = !member->here;
   member->joined = true;
   member->left_for_good = false;
+  if (member->unable && member->stage == Stage::failed) member->stage = Stage::away;
+  member->unable.reset();
   member->software = body.software;
   heard(*member);
   if (anew) log(Level::info, site, "joined");
@@ -225,6 +227,11 @@ void Coordinator::State::on_leave(Member& member, const Message& message) {
     member.left_for_good = true;
     check_end();
     return;
+  }
+  if (body.code == "unable") {  // not waited for, unless it joins again
+    member.unable = body.reason;
+    if (open() && (member.stage == Stage::away || member.stage == Stage::working))
+      member.settle(Stage::failed, body.code, body.reason);
   }
   lose(member, body.reason.empty() ? "it left" : "it left: " + body.reason);
 }
@@ -270,6 +277,12 @@ void Coordinator::State::lose(Member& member, const std::string& reason) {
 
 void Coordinator::State::check_start() {
   const std::size_t here = cohort.count([](const Member& member) { return member.here; });
+  const auto unable = cohort.names([](const Member& member) { return member.unable.has_value(); });
+  if (options.sites.size() - unable.size() < options.min_sites) {
+    end(Outcome::failed, std::to_string(options.min_sites) +
+                             " sites are needed; these cannot take part: " + listed(unable));
+    return;
+  }
   if (here < options.min_sites) {
     quorum_since.reset();
     if (now - started_at >= options.start_limit) {

@@ -188,7 +188,7 @@ void Site::State::on(const at_site::Prepared& event) {
 void Site::State::on(const at_site::PrepareFailed& event) {
   if (!preparing) return;
   preparing = false;
-  leave("prepare", "it cannot take part: " + event.reason);
+  leave("unable", "it cannot take part: " + event.reason);
   stop(Outcome::failed, "this site cannot take part: " + event.reason);
 }
 

@@ -313,6 +313,41 @@ TEST(CoordinatorRound, FailsTheRunWithTheReasonWhenItCannotBeWritten) {
   EXPECT_THAT(desk.told(Kind::accepted), IsEmpty());
 }
 
+Settings unable() {
+  return ReasonBody{.code = "unable", .reason = "too little privacy is left"}.write();
+}
+
+TEST(CoordinatorUnable, IsNotWaitedForInARound) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  desk.message("leeds", Kind::leave, 0, unable());
+  desk.result("guys", 1, blob_with(4, 1));
+  desk.result("kings", 1, blob_with(4, 1));
+  EXPECT_EQ(desk.phase(), CoordinatorSnapshot::Phase::collecting) << "a quorum, and nobody to come";
+  desk.accumulate();
+  desk.close(1, 1);
+  EXPECT_EQ(desk.contribution("leeds").state, Contribution::State::failed);
+  EXPECT_EQ(desk.contribution("leeds").reason, "too little privacy is left");
+}
+
+TEST(CoordinatorUnable, EndsARunThatCannotHaveAQuorumAnyMore) {
+  CoordinatorDesk desk;
+  desk.start();
+  for (const char* site : {"guys", "kings"}) {
+    desk.join(site);
+    desk.message(site, Kind::leave, 0, unable());
+  }
+  EXPECT_TRUE(desk.machine().done() || desk.phase() == CoordinatorSnapshot::Phase::ending);
+}
+
+TEST(CoordinatorUnable, MayComeBackWithItsTroubleGone) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  desk.message("leeds", Kind::leave, 0, unable());
+  desk.join("leeds");
+  EXPECT_TRUE(desk.sent("leeds", Kind::task));
+}
+
 // What a site told of its privacy ledger is told back to it, also by the next coordinator process.
 TEST(CoordinatorLedgers, AreRememberedForTheSites) {
   CoordinatorDesk desk;
