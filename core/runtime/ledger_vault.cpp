@@ -40,6 +40,7 @@ void LedgerVault::begin(const at_site::Prepare& run, std::span<const PrivacyEven
     dataset.budget = budget->epsilon;
   } else if (const auto known = ledger_.dataset(dataset.id)) {
     dataset = *known;
+    dataset.unit = run.privacy.text("unit", dataset.unit);  // another one is refused
   } else {
     dataset.unit = run.privacy.text("unit", dataset.unit);
     dataset.delta = run.privacy.number("delta", dataset.delta);

@@ -116,7 +116,7 @@ class Ledger {
  private:
   void create_tables();
   void check_head() const;
-  void write_head() const;
+  void store_head() const;
   std::string now();  // notes a clock that went backwards
   LedgerRun known_run(const std::string& id) const;
   // Commits.

@@ -13,12 +13,6 @@
 namespace collegium {
 namespace {
 
-constexpr const char* kSchedule = "schedule";
-
-ChargeKey schedule_of(const std::string& run) {
-  return {.run = run, .round = 0, .purpose = kSchedule, .attempt = 1};
-}
-
 std::string describe(const ChargeKey& key) {
   return "run " + key.run + ", round " + std::to_string(key.round) + ", " + key.purpose +
          ", attempt " + std::to_string(key.attempt);
@@ -53,7 +47,7 @@ Charge Ledger::begin_run(const LedgerRun& run, std::span<const PrivacyEvent> sch
   const std::string json = events_to_json(cost);
   Transaction transaction(database_);
   if (const std::optional<LedgerRun> known = read_run(database_, run.id)) {
-    const Charge charge = find(schedule_of(run.id)).value();
+    const Charge charge = find(schedule_key(run.id)).value();
     if (known->dataset == run.dataset && known->config_hash == run.config_hash &&
         events_to_json(charge.cost) == json)
       return charge;
@@ -85,7 +79,7 @@ Charge Ledger::begin_run(const LedgerRun& run, std::span<const PrivacyEvent> sch
       .bind_all(run.id, run.dataset, run.rounds, run.simulation ? 1 : 0, run.config_hash,
                 run.config, now())
       .run();
-  return append(transaction, *dataset, schedule_of(run.id), ChargeKind::schedule, cost,
+  return append(transaction, *dataset, schedule_key(run.id), ChargeKind::schedule, cost,
                 after.order, epsilon);
 }
 
@@ -104,7 +98,7 @@ Charge Ledger::reserve(const ChargeKey& key, std::span<const PrivacyEvent> wante
   }
   const LedgerRun run = known_run(key.run);
   const LedgerDataset dataset = this->dataset(run.dataset).value();
-  const std::vector<PrivacyEvent> schedule = find(schedule_of(run.id)).value().cost;
+  const std::vector<PrivacyEvent> schedule = find(schedule_key(run.id)).value().cost;
   if (covers(schedule, drawn_by(database_, run.id, cost)))
     return append(transaction, dataset, key, ChargeKind::drawn, cost, 0.0, spent(dataset.id));
 
@@ -144,7 +138,7 @@ Charge Ledger::append(Transaction& transaction, const LedgerDataset& dataset, co
   transaction.commit();
   end_.position = {row.seq, hash};
   if (kind != ChargeKind::drawn) spent_.erase(dataset.id);
-  write_head();
+  store_head();
   return Charge{row.seq, key, kind, cost, epsilon, ChargeState::reserved, {}};
 }
 

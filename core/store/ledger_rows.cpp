@@ -50,6 +50,10 @@ std::string_view name_of(ChargeKind kind) {
   return "";
 }
 
+ChargeKey schedule_key(const std::string& run) {
+  return {.run = run, .round = 0, .purpose = "schedule", .attempt = 1};
+}
+
 std::optional<LedgerDataset> read_dataset(const Database& database, const std::string& id) {
   Statement row =
       database.prepare("SELECT unit, delta, budget, n_public FROM dataset WHERE id = ?");

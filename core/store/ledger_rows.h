@@ -14,6 +14,7 @@ namespace collegium {
 std::string_view name_of(ChargeState state);
 std::string_view name_of(ChargeKind kind);
 
+ChargeKey schedule_key(const std::string& run);
 std::optional<LedgerDataset> read_dataset(const Database& database, const std::string& id);
 std::optional<LedgerRun> read_run(const Database& database, const std::string& id);
 std::optional<Charge> read_charge(const Database& database, const ChargeKey& key);

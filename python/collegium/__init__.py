@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # what static tools see; at run time __getattr__ below does t
         SystemError,
     )
     from collegium.federation import Federation
+    from collegium.ledger import Ledger
     from collegium.optimizers import SGD, Adam
     from collegium.privacy import DPSGD, SiteDP
     from collegium.run import Run
@@ -35,6 +36,7 @@ if TYPE_CHECKING:  # what static tools see; at run time __getattr__ below does t
 _HOME = {
     "Federation": "federation",
     "Site": "site",
+    "Ledger": "ledger",
     "Run": "run",
     "Adam": "optimizers",
     "SGD": "optimizers",

@@ -128,6 +128,51 @@ def status(
 
 
 @app.command()
+def budget(
+    state: Annotated[Path, typer.Argument(help="The site's state folder ([site] state).")],
+    json: Json = False,
+    export: Annotated[
+        bool, typer.Option("--export", help="Print every charge as a line of JSON.")
+    ] = False,
+) -> None:
+    """What a site's data sets have spent, and what is left. Checks the ledger; only reads, also while the site runs."""
+    from rich.console import Console
+
+    from collegium.display import as_table
+    from collegium.ledger import Ledger, json_text
+
+    ledger = Ledger(state)
+    balance = ledger.balance  # refuses a ledger that was changed by hand
+    if export:
+        typer.echo(ledger.export(), nl=False)
+    elif json:
+        typer.echo(json_text(balance, indent=2))
+    else:
+        console = Console()
+        console.print(as_table(ledger.budget, f"privacy in {state}"))
+        console.print(as_table(ledger.runs, "runs"))
+        for sentence in ledger.sentences():
+            typer.echo(sentence)
+        typer.echo(f"{balance['charges']} charges, unbroken chain, head {ledger.verify()}")
+        if balance["copied"]:
+            typer.echo("this is a copy: the site will not go on with it unless it is adopted")
+
+
+@app.command()
+def adopt(
+    state: Annotated[Path, typer.Argument(help="The site's state folder ([site] state).")],
+) -> None:
+    """Say that a state folder which was moved or restored is the only and the newest copy: its site may go on.
+
+    Whoever adopts an older copy spends privacy that was spent already. The ledger keeps a note of it.
+    """
+    from collegium._load import core
+
+    core.ledger.adopt(str(state))
+    typer.echo(f"{state} goes on from here")
+
+
+@app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="The run's folder.")],
     output: Annotated[Path | None, typer.Option(help="The page to write.")] = None,
