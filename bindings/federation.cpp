@@ -108,7 +108,8 @@ void require_end(const DriverResult& result) {
 }
 
 void simulate_run(const py::dict& config, const py::dict& data, const PyNetwork& initial,
-                  std::size_t threads, const py::object& on_event, const StopHandle& stop) {
+                  const py::dict& ledgers, std::size_t threads, const py::object& on_event,
+                  const StopHandle& stop) {
   const FederationConfig federation = FederationConfig::read(settings_from(config, "federation"));
   std::vector<SimulatedSite> sites;
   for (const std::string& name : federation.sites) {
@@ -120,6 +121,11 @@ void simulate_run(const py::dict& config, const py::dict& data, const PyNetwork&
     sites.push_back(
         {name, std::make_shared<TorchTrainer>(federation.network, dataset, std::move(resources)),
          n_public});
+    if (const py::str key(name); ledgers.contains(key)) {
+      const auto [folder, id] = ledgers[key].cast<std::pair<std::string, std::string>>();
+      sites.back().ledger = folder;
+      sites.back().dataset = id;
+    }
   }
   const RunEvents events = events_to(on_event, federation.rounds, federation.privacy.has_value());
   py::gil_scoped_release unlocked;

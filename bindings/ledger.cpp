@@ -36,10 +36,10 @@ py::dict dict_of(const DatasetBalance& balance) {
   dataset["delta"] = balance.dataset.delta;
   dataset["budget"] = or_none(balance.dataset.budget);
   dataset["spent"] = balance.spent;
-  dataset["left"] = balance.dataset.budget
-                        ? py::object(py::float_(std::max(0.0, *balance.dataset.budget -
-                                                                  balance.spent)))
-                        : py::none();
+  dataset["left"] =
+      balance.dataset.budget
+          ? py::object(py::float_(std::max(0.0, *balance.dataset.budget - balance.spent)))
+          : py::none();
   dataset["rounds_left"] =
       balance.rounds_left ? py::object(py::int_(*balance.rounds_left)) : py::none();
   py::list runs;
@@ -76,7 +76,8 @@ void def_ledger(py::module_& m) {
   ledger.def("balance", &balance_of, py::arg("folder"));
   ledger.def("set_budget", &set_budget, py::arg("folder"), py::arg("dataset"), py::kw_only(),
              py::arg("epsilon"), py::arg("delta"), py::arg("unit"));
-  ledger.def("adopt", [](const std::string& folder) { adopt_ledger(folder); }, py::arg("folder"));
+  ledger.def(
+      "adopt", [](const std::string& folder) { adopt_ledger(folder); }, py::arg("folder"));
 }
 
 }  // namespace collegium::python

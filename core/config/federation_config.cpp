@@ -50,6 +50,7 @@ void read_federation(const Settings& table, FederationConfig& config) {
   config.seed = static_cast<std::uint64_t>(table.integer_in(
       "seed", static_cast<std::int64_t>(config.seed), 0, std::numeric_limits<std::int64_t>::max()));
   config.evaluate_every = table.integer_in("evaluate_every", config.evaluate_every, 0, kMaxRounds);
+  config.disjoint_patients = table.boolean("disjoint_patients", config.disjoint_patients);
 }
 
 }  // namespace
@@ -135,6 +136,7 @@ std::string FederationConfig::canonical() const {
   federation.set("deterministic", deterministic);
   federation.set("cohort_rate", cohort_rate);
   federation.set("evaluate_every", evaluate_every);
+  federation.set("disjoint_patients", disjoint_patients);
   Settings all;
   all.set("federation", federation);
   all.set("network", network.to_settings());

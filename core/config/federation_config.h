@@ -59,6 +59,7 @@ struct FederationConfig {
   bool deterministic = true;  // combine updates in cohort order
   std::uint64_t seed = 1;
   std::int64_t evaluate_every = 1;  // rounds; 0: never
+  bool disjoint_patients = false;   // attested: no patient has records at two sites
   ServerConfig server;
   RunConfig run;
   NetworkConfig network;

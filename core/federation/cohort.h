@@ -28,9 +28,9 @@ struct Member {
   };
 
   std::string name;
-  bool joined = false;         // since the coordinator started
-  bool here = false;           // joined, and heard from within the silence limit
-  bool left_for_good = false;  // after the end of the run
+  bool joined = false;                // since the coordinator started
+  bool here = false;                  // joined, and heard from within the silence limit
+  bool left_for_good = false;         // after the end of the run
   std::optional<std::string> unable;  // it left and said why it cannot take part in this run
   std::string absence = "it has not joined yet";
   std::string software;

@@ -194,12 +194,11 @@ void Coordinator::State::on_join(std::string_view site, const Message& message) 
   heard(*member);
   if (anew) log(Level::info, site, "joined");
   if (phase == Phase::ending) return send_finished(*member, message.request);
-  const WelcomeBody welcome{
-      options.name,
-      options.layout,
-      options.rounds,
-      {options.network, options.training, options.privacy, options.mechanism},
-      member->ledger};
+  const WelcomeBody welcome{options.name,
+                            options.layout,
+                            options.rounds,
+                            {options.network, options.training, options.privacy, options.mechanism},
+                            member->ledger};
   send(site, Kind::welcome, closed_round + 1, message.request, welcome.write());
   if (phase == Phase::starting) return check_start();
   const bool answered_for = member->stage == Stage::announced || member->stage == Stage::pulling;

@@ -279,10 +279,11 @@ struct Pull {
 };  // from the coordinator; replaces a pull under way
 struct CancelPull {};
 // Asked when the task has a [privacy] or a [mechanism] table: make the charge durable in the ledger
-// before anything is trained, on the run's schedule or beyond it; answered by Reserved or ReservationRefused. The same (run, round,
-// attempt) again is the same charge. `attempt` counts the outputs of this round, from 1: it grows
-// only when the round is to be trained on another model after an output was already stored. A
-// charge whose output was released is refused: it pays for that output alone.
+// before anything is trained, on the run's schedule or beyond it; answered by Reserved or
+// ReservationRefused. The same (run, round, attempt) again is the same charge. `attempt` counts the
+// outputs of this round, from 1: it grows only when the round is to be trained on another model
+// after an output was already stored. A charge whose output was released is refused: it pays for
+// that output alone.
 struct Reserve {
   std::uint64_t job = 0;
   TrainTask task;

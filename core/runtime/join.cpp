@@ -45,10 +45,9 @@ DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer,
                   const RunEvents& events, const StopHandle& stop) {
   load_configured_plugins(config.plugins, config.policy.pinned_plugins);
 
-  LedgerVault vault(config.state,
-                    {.dataset = config.data.id.empty() ? config.name : config.data.id,
-                     .budget = config.policy.privacy,
-                     .n_public = config.data.n_public.value_or(0)});
+  LedgerVault vault(config.state, {.dataset = config.data.id.empty() ? config.name : config.data.id,
+                                   .budget = config.policy.privacy,
+                                   .n_public = config.data.n_public.value_or(0)});
   const auto random = NoiseSource::system().stream(NoisePurpose::mechanism, 0);
   std::shared_ptr<Trainer> trainer;
   TrainerWork::Options options;

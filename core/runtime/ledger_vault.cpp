@@ -69,8 +69,7 @@ SiteWork::Spent LedgerVault::reserve(const TrainTask& task, std::uint64_t attemp
         {.what = "round " + std::to_string(task.round) + " was paid for and released before",
          .where = "data set " + options_.dataset,
          .expected = "its stored result in the outbox, to be sent again",
-         .remedy =
-             "a second draw under one charge would reveal differences: put back the outbox"});
+         .remedy = "a second draw under one charge would reveal differences: put back the outbox"});
   return {.epsilon = ledger_.spent_by_run(task.run),
           .delta = ledger_.dataset(options_.dataset).value().delta,
           .lifetime = ledger_.spent(options_.dataset),

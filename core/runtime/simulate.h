@@ -17,8 +17,8 @@ struct SimulatedSite {
   std::string name;
   std::shared_ptr<Trainer> trainer;
   std::int64_t n_public = 0;  // the number of patients the simulation takes for public
-  // State folder whose ledger holds a lifetime budget for these patients, and the data set's name in
-  // it; empty: none does.
+  // State folder whose ledger holds a lifetime budget for these patients, and the data set's name
+  // in it; empty: none does.
   std::filesystem::path ledger = {};
   std::string dataset = {};
 };

@@ -95,7 +95,9 @@ class Ledger {
   // costs nothing more; beyond it, it is charged by itself. Throws BudgetExhausted; ConfigError
   // when the key was charged for something else. Durable when it returns.
   Charge reserve(const ChargeKey& key, std::span<const PrivacyEvent> cost);
-  Charge reserve(const ChargeKey& key, const PrivacyEvent& cost) { return reserve(key, {&cost, 1}); }
+  Charge reserve(const ChargeKey& key, const PrivacyEvent& cost) {
+    return reserve(key, {&cost, 1});
+  }
   // Repeating it with the same hash changes nothing; another hash for one charge is refused.
   void release(const ChargeKey& key, const Digest& output);
   void forfeit(const ChargeKey& key);
@@ -103,7 +105,7 @@ class Ledger {
   std::optional<Charge> find(const ChargeKey& key) const;
   std::vector<Charge> charges(const std::string& dataset) const;  // in order
   std::optional<LedgerDataset> dataset(const std::string& id) const;
-  double spent(const std::string& dataset) const;  // epsilon at the data set's delta
+  double spent(const std::string& dataset) const;     // epsilon at the data set's delta
   double spent_by_run(const std::string& run) const;  // of one run alone
 
   LedgerPosition position() const { return end_.position; }

@@ -36,8 +36,7 @@ DatasetBalance balance_of(const Database& database, const Accounting& accounting
   DatasetBalance balance{.dataset = read_dataset(database, id).value()};
   const Spending spending = read_spending(database, id);
   balance.spent = spent_epsilon(accounting, spending, balance.dataset.delta);
-  Statement runs =
-      database.prepare("SELECT id, created FROM run WHERE dataset = ? ORDER BY rowid");
+  Statement runs = database.prepare("SELECT id, created FROM run WHERE dataset = ? ORDER BY rowid");
   runs.bind(id);
   while (runs.next())
     balance.runs.push_back(

@@ -24,11 +24,11 @@ std::string bytes_in_hex(double value) {
 }  // namespace
 
 Digest row_hash(const Digest& previous, const ChainedRow& row) {
-  const std::string text =
-      std::to_string(row.seq) + "\n" + row.dataset + "\n" + row.run + "\n" + row.kind + "\n" +
-      std::to_string(row.round) + "\n" + row.purpose + "\n" + std::to_string(row.attempt) + "\n" +
-      row.events + "\n" + bytes_in_hex(row.filter_order) + "\n" + bytes_in_hex(row.epsilon_after) +
-      "\n" + row.at;
+  const std::string text = std::to_string(row.seq) + "\n" + row.dataset + "\n" + row.run + "\n" +
+                           row.kind + "\n" + std::to_string(row.round) + "\n" + row.purpose + "\n" +
+                           std::to_string(row.attempt) + "\n" + row.events + "\n" +
+                           bytes_in_hex(row.filter_order) + "\n" + bytes_in_hex(row.epsilon_after) +
+                           "\n" + row.at;
   std::vector<std::uint8_t> bytes(previous.begin(), previous.end());
   bytes.insert(bytes.end(), text.begin(), text.end());
   return hash_bytes(bytes);
@@ -40,9 +40,9 @@ ChainEnd verify_chain(const Database& database) {
       "SELECT seq, dataset, run, kind, round, purpose, attempt, events, filter_order, "
       "epsilon_after, at, prev_hash, row_hash FROM charge ORDER BY seq");
   while (rows.next()) {
-    const ChainedRow row{rows.integer(0), rows.text(1),    rows.text(2),    rows.text(3),
-                         rows.integer(4), rows.text(5),    rows.integer(6), rows.text(7),
-                         rows.number(8),  rows.number(9),  rows.text(10)};
+    const ChainedRow row{rows.integer(0), rows.text(1),   rows.text(2),    rows.text(3),
+                         rows.integer(4), rows.text(5),   rows.integer(6), rows.text(7),
+                         rows.number(8),  rows.number(9), rows.text(10)};
     const std::string where = database.file() + ", charge " + std::to_string(row.seq);
     if (row.seq != end.position.seq + 1) {
       refuse_ledger(where, "the ledger lacks a charge",

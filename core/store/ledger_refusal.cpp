@@ -35,8 +35,9 @@ std::string balance(const Accounting& accounting, const LedgerDataset& dataset,
     return "a release without any bound: " + event->reason;
   const double spent = spent_epsilon(accounting, before, dataset.delta);
   Spending alone;
-  alone.add(cost, true, before.entries > 0 ? before.order
-                                           : accounting.order(cost, dataset.delta, dataset.budget));
+  alone.add(
+      cost, true,
+      before.entries > 0 ? before.order : accounting.order(cost, dataset.delta, dataset.budget));
   return "epsilon " + short_number(spent) + " spent, " +
          short_number(std::max(0.0, *dataset.budget - spent)) + " left; " + who + " asks for " +
          short_number(spent_epsilon(accounting, alone, dataset.delta)) + ", which makes " +
@@ -72,8 +73,7 @@ std::string what_fits(const Accounting& accounting, const LedgerDataset& dataset
   if (rounds > 0)
     text = std::to_string(rounds) + " of its " + std::to_string(run.rounds) +
            " rounds would fit at this noise";
-  if (const auto factor =
-          noise_that_fits(accounting, before, schedule, dataset.delta, budget)) {
+  if (const auto factor = noise_that_fits(accounting, before, schedule, dataset.delta, budget)) {
     const std::optional<double> noise = noise_of(schedule);
     text += text.empty() ? "" : "; ";
     text += "all " + std::to_string(run.rounds) + " would with " +
@@ -125,8 +125,8 @@ BudgetExhausted extra_refused(const Accounting& accounting, const LedgerDataset&
       .where = where,
       .expected = limit_of(dataset) + ", beyond the run's schedule too",
       .found = balance(accounting, dataset, before, cost, "this release", after),
-      .remedy = std::string("the run goes on without this release, or ends here; ") +
-                kOwnDecision});
+      .remedy =
+          std::string("the run goes on without this release, or ends here; ") + kOwnDecision});
 }
 
 }  // namespace collegium

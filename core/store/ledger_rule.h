@@ -34,9 +34,9 @@ bool covers(std::span<const PrivacyEvent> schedule, std::span<const PrivacyEvent
 // Everything that was ever reserved for one data set.
 struct Spending {
   std::vector<PrivacyEvent> events = {};
-  std::int64_t entries = 0;     // schedules and extra charges, those without a cost not counted
-  bool only_schedule = false;   // there is one entry, and it is a schedule
-  double order = 0;             // of the filter, fixed with the first entry
+  std::int64_t entries = 0;    // schedules and extra charges, those without a cost not counted
+  bool only_schedule = false;  // there is one entry, and it is a schedule
+  double order = 0;            // of the filter, fixed with the first entry
 
   void add(std::span<const PrivacyEvent> cost, bool is_schedule, double filter_order);
 };

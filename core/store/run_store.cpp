@@ -265,7 +265,8 @@ void RunStore::record_metrics(std::span<const MetricRow> metrics) {
 std::vector<ContributionRow> RunStore::contributions(std::uint64_t round) const {
   Statement row = database_.prepare(
       "SELECT site, state, code, reason, weight, steps, loss, seconds, bytes, update_hash, "
-      "epsilon, lifetime, delta, ledger_seq, ledger_head, note FROM contribution WHERE round = ? ORDER BY rowid");
+      "epsilon, lifetime, delta, ledger_seq, ledger_head, note FROM contribution WHERE round = ? "
+      "ORDER BY rowid");
   row.bind(round);
   std::vector<ContributionRow> rows;
   while (row.next()) {

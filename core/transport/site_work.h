@@ -20,7 +20,7 @@ namespace collegium {
 class SiteWork {
  public:
   struct Spent {
-    double epsilon = 0;   // of the run
+    double epsilon = 0;  // of the run
     double delta = 0;
     double lifetime = 0;  // epsilon of everything the data set was ever charged for
     std::optional<LedgerPosition> ledger = {};

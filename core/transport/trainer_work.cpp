@@ -76,9 +76,8 @@ std::vector<PrivacyEvent> TrainerWork::cost_of(const TrainTask& task) {
   if (privacy && privacy->releases_metrics(task.round))
     cost.push_back(
         {.kind = PrivacyEvent::Kind::gaussian, .noise_multiplier = privacy->metrics_noise});
-  std::erase_if(cost, [](const PrivacyEvent& event) {
-    return event.kind == PrivacyEvent::Kind::none;
-  });
+  std::erase_if(cost,
+                [](const PrivacyEvent& event) { return event.kind == PrivacyEvent::Kind::none; });
   return cost;
 }
 

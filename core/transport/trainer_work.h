@@ -28,7 +28,8 @@ class SiteVault {
   virtual void persist(const StoredResult& result, bool charged) = 0;
 };
 
-// A site's work over a Trainer. A run: its whole cost -> the ledger. A round: cost -> reserve -> train
+// A site's work over a Trainer. A run: its whole cost -> the ledger. A round: cost -> reserve ->
+// train
 // -> clip, noise or mechanism -> the update as a blob.
 class TrainerWork final : public SiteWork {
  public:

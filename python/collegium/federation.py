@@ -10,6 +10,7 @@ from collegium._load import core
 from collegium.datasets import as_core_dataset
 from collegium.errors import ConfigError
 from collegium.execute import execute
+from collegium.ledger import Ledger
 from collegium.losses import DiceLoss
 from collegium.networks import Network
 from collegium.optimizers import SGD, Adam
@@ -57,6 +58,9 @@ class Federation:
         Probability with which each site is asked in a round. It spares work, not privacy: epsilon counts every round.
     round_deadline : float
         Seconds a round may take.
+    disjoint_patients : bool
+        You attest that no patient has records at two sites. Otherwise the sum of the sites' epsilons is told beside the
+        largest.
     evaluate_every : int
         Rounds between evaluations on the sites' own validation subjects; 0: never.
     seed : int
@@ -94,6 +98,7 @@ class Federation:
         cohort_rate: float = 1.0,
         round_deadline: float = 3600.0,
         evaluate_every: int = 1,
+        disjoint_patients: bool = False,
         seed: int = 1,
         training: Mapping[str, Any] | None = None,
         plugins: Sequence[str | Path] = (),
@@ -123,6 +128,7 @@ class Federation:
                 "cohort_rate": float(cohort_rate),
                 "round_deadline": float(round_deadline),
                 "evaluate_every": evaluate_every,
+                "disjoint_patients": disjoint_patients,
                 "seed": seed,
             },
             "network": network,
@@ -156,6 +162,7 @@ class Federation:
         sites: Mapping[str, Any],
         *,
         folder: str | Path | None = None,
+        ledgers: Mapping[str, Ledger | str | Path] | None = None,
         threads: int | None = None,
         progress: bool = True,
     ) -> Run:
@@ -168,6 +175,9 @@ class Federation:
             samples (NumPy or torch, shared without copying), or anything indexable that yields such pairs.
         folder : path, optional
             Where the run is kept; default ``runs/NAME``, numbered when it is taken.
+        ledgers : mapping, optional
+            Site name to the ledger, or its state folder, that holds a lifetime budget for the site's patients: the run is
+            charged there and refused when it does not fit. Sites without one are accounted in the run's folder alone.
         threads : int, optional
             Sites that train at the same time; default: the number of cores.
         progress : bool
@@ -185,9 +195,12 @@ class Federation:
         config["run"] = {"folder": str(target.resolve())}
         data = {name: as_core_dataset(name, value) for name, value in sites.items()}
         initial = self._initial(config)
+        charged = {name: _data_set(name, ledger) for name, ledger in (ledgers or {}).items()}
+        if strangers := sorted(set(charged) - set(sites)):
+            raise ConfigError(f"ledgers names sites that take no part: {', '.join(strangers)}")
 
         def work(on_event: Any, stop: Any) -> None:
-            core.simulate(config, data, initial, threads or 0, on_event, stop)
+            core.simulate(config, data, initial, charged, threads or 0, on_event, stop)
 
         execute(
             work,
@@ -281,6 +294,17 @@ class Federation:
             f"<Federation {table['federation']['name']!r}: {table['network']['name']}, {table['federation']['rounds']} rounds, "
             f"{table['aggregator']['name']}, {f'{unit}-level privacy' if unit else 'no privacy'}>"
         )
+
+
+def _data_set(site: str, ledger: Ledger | str | Path) -> tuple[str, str]:
+    """The state folder, and the site's data set in it: the only one, or the one with the site's name."""
+    known = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
+    names = known.datasets
+    if len(names) != 1 and site not in names:
+        raise ConfigError(
+            f"{known.folder}: expected one data set, or one named {site!r}; found: {', '.join(names) or 'none'}"
+        )
+    return str(known.folder.resolve()), site if site in names else names[0]
 
 
 def _free_folder(folder: Path, *, named: bool) -> Path:

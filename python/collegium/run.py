@@ -112,9 +112,13 @@ class Run:
 
     @property
     def privacy(self) -> pd.DataFrame:
-        """Epsilon spent by each site, with delta and what the number means."""
+        """Epsilon of this run by site, with delta, what the site's patients were ever charged for, and what that means.
+
+        A site is charged for the whole run when it begins, so epsilon is that of all its rounds from the first on.
+        """
         frame = self._frame(
-            "SELECT site, MAX(epsilon) AS epsilon, MAX(delta) AS delta FROM contribution GROUP BY site ORDER BY site"
+            "SELECT site, MAX(epsilon) AS epsilon, MAX(delta) AS delta, MAX(lifetime) AS lifetime "
+            "FROM contribution GROUP BY site ORDER BY site"
         )
         settings = self.config.get("privacy", {})
         frame["unit"] = settings.get("unit", "patient") if settings else "none"
@@ -137,8 +141,9 @@ class Run:
     def guarantee(self) -> dict[str, Any]:
         """What the run as a whole promises: ``unit``, ``where``, ``epsilon``, ``delta``, ``neighbours``, ``against``.
 
-        Each site protects people, or itself, of its own, so a run's epsilon is the largest of its sites'. It is infinite
-        where nothing is promised.
+        Each site protects people, or itself, of its own, so a run's epsilon is the largest of its sites' (parallel
+        composition). It is infinite where nothing is promised. For a patient with records at several sites epsilons and
+        deltas add up: unless ``disjoint_patients`` is attested, ``if_shared`` holds the sums.
         """
         settings = self.config.get("privacy")
         if not settings:
@@ -146,6 +151,17 @@ class Run:
         unit, where = settings.get("unit", "patient"), settings.get("where", "site")
         central = where == "coordinator"
         spent = self.releases if central else self.privacy
+        attested = self.config.get("federation", {}).get("disjoint_patients", False)
+        shared = (
+            {}
+            if unit == "site" or attested
+            else {
+                "if_shared": {
+                    "epsilon": float(spent["epsilon"].sum()),
+                    "delta": float(spent["delta"].sum()),
+                }
+            }
+        )
         return {
             "unit": unit,
             "where": where,
@@ -155,7 +171,25 @@ class Run:
             "against": "the other sites, and whoever has a model of the run; the coordinator is trusted"
             if central
             else "everybody, the coordinator included",
+            **shared,
         }
+
+    @property
+    def ledger(self) -> pd.DataFrame:
+        """The charges of a simulation's sites, a row each, with the site; empty without privacy.
+
+        A site with a ledger of its own (``simulate(..., ledgers=...)``) has its charges there: ``cg.Ledger(folder).charges``.
+        """
+        import pandas as pd
+
+        from collegium.ledger import Ledger
+
+        frames = []
+        for database in sorted(self.folder.glob("sites/*/site.db")):
+            frame = Ledger(database.parent).charges
+            frame.insert(0, "site", database.parent.name)
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
     @cached_property
     def config(self) -> dict[str, Any]:

@@ -128,7 +128,7 @@ Measured exchange(const Sizes& sizes) {
     for (std::size_t i = 0; i < sizes.sites; ++i)
       threads.emplace_back([&, i] {
         const std::string name = toy::site_name(i);
-        TrainerWork work({.site = name}, std::make_shared<Idle>(setting.size), Settings{});
+        TrainerWork work({.site = name}, std::make_shared<Idle>(setting.size), at_site::Prepare{});
         Site machine(toy::ToySite::options_for(name, setting));
         ZmqSiteDriver driver({.address = address,
                               .name = name,

@@ -47,11 +47,11 @@ TEST(RenyiFilter, TakesTheDeltasOfApproximateEventsFromTheBudgets) {
 // The order is that at which the schedule may be repeated most often: no other order takes more.
 TEST(FilterOrder, LeavesRoomForTheMostRepetitions) {
   const double delta = 1e-5, budget = 4;
-  for (const PrivacyEvent& event :
-       {gaussian(20), gaussian(6), PrivacyEvent{.kind = Kind::sampled_gaussian,
-                                                .noise_multiplier = 1.2,
-                                                .sampling_rate = 0.05,
-                                                .count = 20}}) {
+  for (const PrivacyEvent& event : {gaussian(20), gaussian(6),
+                                    PrivacyEvent{.kind = Kind::sampled_gaussian,
+                                    .noise_multiplier = 1.2,
+                                    .sampling_rate = 0.05,
+                                    .count = 20}}) {
     const auto repetitions = [&](double order) {
       std::int64_t count = 0;
       for (std::int64_t step = 1 << 20; step > 0; step /= 2) {

@@ -269,9 +269,8 @@ def test_a_secret_that_others_can_read_is_refused(cluster: Cluster) -> None:
     assert "600" in result.stderr
 
 
-def test_a_private_site_charges_every_round_before_it_sends_and_stays_within_its_budget(
-    cluster: Cluster,
-) -> None:
+def private(cluster: Cluster, budget: float) -> list[tuple[int, str, float]]:
+    """Three private rounds with sites of that budget; the charges of one of them."""
     cluster.config["federation"].update(rounds=3, min_sites=1)
     cluster.config["training"].update(local_steps=2)
     cluster.config["privacy"] = {
@@ -285,17 +284,27 @@ def test_a_private_site_charges_every_round_before_it_sends_and_stays_within_its
         file = cluster.folder / f"{name}.toml"
         text = file.read_text().replace("[data]", "[data]\nn_public = 3\n", 1)
         file.write_text(
-            text + '\n[policy]\nprivacy = { unit = "patient", epsilon = 9.0, delta = 1e-2 }\n'
+            text
+            + f'\n[policy]\nprivacy = {{ unit = "patient", epsilon = {budget}, delta = 1e-2 }}\n'
         )
     cluster.start_all()
     cluster.wait_end()
     ledger = sqlite3.connect(cluster.folder / "state" / "guys" / "site.db")
-    charges = ledger.execute(
-        "SELECT round, state, epsilon_after FROM charge ORDER BY seq"
-    ).fetchall()
-    assert charges, cluster.logs()
-    assert len(charges) == 3, cluster.run().left_out
+    return ledger.execute("SELECT round, state, epsilon_after FROM charge ORDER BY seq").fetchall()
+
+
+def test_a_private_site_is_charged_for_the_run_and_stays_within_its_budget(
+    cluster: Cluster,
+) -> None:
+    charges = private(cluster, 9.0)
+    assert [round for round, _, _ in charges] == [0, 1, 2, 3], cluster.run().left_out
     assert all(epsilon <= 9.0 for _, _, epsilon in charges)
+
+
+def test_a_run_beyond_a_sites_budget_is_refused_before_its_first_round(cluster: Cluster) -> None:
+    assert private(cluster, 6.0) == []
+    assert "too little privacy left" in cluster.logs()
+    assert cluster.run().state == "failed"
 
 
 def test_an_update_with_wrong_values_is_refused_and_the_round_goes_on(cluster: Cluster) -> None:

@@ -19,60 +19,74 @@ namespace {
 const ChargeKey kKey{"ab12", 3, "train", 1};
 const PrivacyEvent kEvent = costing(0.5);
 
-std::set<std::string> sent(const std::filesystem::path& folder) {
+constexpr std::uint64_t kRounds = 2;
+const PrivacyEvent kSchedule = costing(0.5, kRounds);
+
+std::filesystem::path network(const std::filesystem::path& folder, std::uint64_t round) {
+  return folder / ("network-" + std::to_string(round));
+}
+
+std::set<std::string> sent(const std::filesystem::path& folder, std::uint64_t round) {
   std::set<std::string> outputs;
-  const std::filesystem::path network = folder / "network";
-  if (!std::filesystem::exists(network)) return outputs;
-  for (const auto& file : std::filesystem::directory_iterator(network))
+  if (!std::filesystem::exists(network(folder, round))) return outputs;
+  for (const auto& file : std::filesystem::directory_iterator(network(folder, round)))
     outputs.insert(file.path().filename().string());
   return outputs;
 }
 
-// One round of a site: what `noise` adds is different every time, as real noise is. A file in
-// folder/network stands for bytes that have left the site; making a folder entry is one system
-// call, so it has left or it has not.
-void one_round(const std::filesystem::path& folder, const std::string& noise) {
+// A site's life: the schedule, then each round reserved, stored, released and sent, or sent again
+// from what is stored. What `noise` adds is different every time, as real noise is. A folder in
+// network-N stands for bytes of round N that have left the site; making it is one system call, so
+// it has left or it has not.
+void a_life(const std::filesystem::path& folder, const std::string& noise) {
   Ledger ledger(folder, sums());
   Outbox outbox(folder / "outbox");
-  ledger.add_dataset({.id = "guys", .budget = 0.5});
-  ledger.begin_run({.id = "ab12", .dataset = "guys"}, {&kEvent, 1});
-  const Charge charge = ledger.reserve(kKey, kEvent);
-  std::string output = noise;
-  if (charge.state == ChargeState::released) {
-    Digest hash{};
-    ASSERT_TRUE(from_hex(charge.output_hash, hash));
-    const std::optional<Outbox::Parcel> parcel = outbox.load(kKey.run, kKey.round, hash);
-    ASSERT_TRUE(parcel.has_value());
-    output.assign(parcel->bytes.begin(), parcel->bytes.end());
-  } else {
-    const std::vector<std::uint8_t> bytes(noise.begin(), noise.end());
-    ledger.release(kKey, outbox.persist(kKey.run, kKey.round, "", bytes));
+  ledger.add_dataset({.id = "guys", .budget = 1.0});  // of exactly this one run
+  ledger.begin_run({.id = "ab12", .dataset = "guys", .rounds = kRounds}, {&kSchedule, 1});
+  for (std::uint64_t round = 1; round <= kRounds; ++round) {
+    const ChargeKey key{"ab12", round};
+    const Charge charge = ledger.reserve(key, kEvent);
+    std::string output = noise;
+    if (charge.state == ChargeState::released) {
+      Digest hash{};
+      ASSERT_TRUE(from_hex(charge.output_hash, hash));
+      const std::optional<Outbox::Parcel> parcel = outbox.load(key.run, round, hash);
+      ASSERT_TRUE(parcel.has_value());
+      output.assign(parcel->bytes.begin(), parcel->bytes.end());
+    } else {
+      const std::vector<std::uint8_t> bytes(noise.begin(), noise.end());
+      ledger.release(key, outbox.persist(key.run, round, "", bytes));
+    }
+    std::filesystem::create_directories(network(folder, round) / output);
   }
-  std::filesystem::create_directories(folder / "network" / output);
 }
 
 void expect_paid(const std::filesystem::path& folder) {
-  const std::set<std::string> left = sent(folder);
-  EXPECT_LE(left.size(), 1u) << "two outputs of one charge have left";
   Ledger ledger(folder, sums());
   const std::vector<Charge> charges = ledger.charges("guys");
-  EXPECT_LE(charges.size(), 2u) << "charged twice";  // the schedule, and its round
-  EXPECT_EQ(ledger.spent("guys"), charges.empty() ? 0.0 : 0.5);
-  if (left.empty()) return;
-  ASSERT_EQ(charges.size(), 2u) << "an output has left without a charge";
-  EXPECT_EQ(charges[1].state, ChargeState::released);
-  Digest hash{};
-  ASSERT_TRUE(from_hex(charges[1].output_hash, hash));
-  const std::optional<Outbox::Parcel> parcel =
-      Outbox(folder / "outbox").load(kKey.run, kKey.round, hash);
-  ASSERT_TRUE(parcel.has_value());
-  EXPECT_EQ(std::string(parcel->bytes.begin(), parcel->bytes.end()), *left.begin());
+  EXPECT_LE(charges.size(), 1 + kRounds) << "charged twice";  // the schedule, and its rounds
+  EXPECT_EQ(ledger.spent("guys"), charges.empty() ? 0.0 : 1.0);
+  for (std::uint64_t round = 1; round <= kRounds; ++round) {
+    const std::set<std::string> left = sent(folder, round);
+    EXPECT_LE(left.size(), 1u) << "two outputs of one charge have left";
+    if (left.empty()) continue;
+    const std::optional<Charge> charge = ledger.find({"ab12", round});
+    ASSERT_TRUE(charge.has_value()) << "an output has left without a charge";
+    EXPECT_EQ(charge->state, ChargeState::released);
+    Digest hash{};
+    ASSERT_TRUE(from_hex(charge->output_hash, hash));
+    const std::optional<Outbox::Parcel> parcel =
+        Outbox(folder / "outbox").load("ab12", round, hash);
+    ASSERT_TRUE(parcel.has_value());
+    EXPECT_EQ(std::string(parcel->bytes.begin(), parcel->bytes.end()), *left.begin());
+  }
 }
 
 class EveryPoint : public testing::TestWithParam<disk::Trouble> {};
 
-// A site is killed at its n-th change of a file, for every n; then it starts again and is killed at
-// its m-th, then it is left alone. Whatever left it was charged, once, and is one output.
+// A site is killed at its n-th change of a file, or its n-th SQL statement, for every n; then it
+// starts again and is killed at its m-th, then it is left alone. Whatever left it was charged,
+// once, and is one output.
 TEST_P(EveryPoint, OfDeathLeavesEveryOutputPaidOnce) {
   int points = 0;
   for (End end = End::died; end == End::died;) {
@@ -80,20 +94,21 @@ TEST_P(EveryPoint, OfDeathLeavesEveryOutputPaidOnce) {
     const TemporaryFolder folder;
     end = in_a_process([&] {
       disk::arm(GetParam(), points);
-      one_round(folder.path(), "first");
+      a_life(folder.path(), "first");
     });
     expect_paid(folder.path());
-    const bool had_left = !sent(folder.path()).empty();
+    const std::set<std::string> had_left = sent(folder.path(), 1);
     in_a_process([&] {
       disk::arm(GetParam(), 1 + points % 17);
-      one_round(folder.path(), "second");
+      a_life(folder.path(), "second");
     });
     expect_paid(folder.path());
-    EXPECT_EQ(in_a_process([&] { one_round(folder.path(), "third"); }), End::finished);
+    EXPECT_EQ(in_a_process([&] { a_life(folder.path(), "third"); }), End::finished);
     expect_paid(folder.path());
-    EXPECT_EQ(sent(folder.path()).size(), 1u);
-    if (had_left) {
-      EXPECT_EQ(*sent(folder.path()).begin(), "first");
+    for (std::uint64_t round = 1; round <= kRounds; ++round)
+      EXPECT_EQ(sent(folder.path(), round).size(), 1u);
+    if (!had_left.empty()) {
+      EXPECT_EQ(sent(folder.path(), 1), had_left);
     }
     if (HasFailure()) FAIL() << "killed at call " << points;
   }
@@ -101,9 +116,12 @@ TEST_P(EveryPoint, OfDeathLeavesEveryOutputPaidOnce) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, EveryPoint,
-                         testing::Values(disk::Trouble::death, disk::Trouble::torn_death),
+                         testing::Values(disk::Trouble::death, disk::Trouble::torn_death,
+                                         disk::Trouble::statement_death),
                          [](const auto& info) {
-                           return info.param == disk::Trouble::death ? "CleanDeath" : "TornDeath";
+                           return info.param == disk::Trouble::death        ? "CleanDeath"
+                                  : info.param == disk::Trouble::torn_death ? "TornDeath"
+                                                                            : "AtAStatement";
                          });
 
 TEST(FullDisk, AtAnyPointIsSaidAndLosesNothing) {
@@ -113,7 +131,7 @@ TEST(FullDisk, AtAnyPointIsSaidAndLosesNothing) {
     disk::arm(disk::Trouble::full, point);
     bool failed = false;
     try {
-      one_round(folder.path(), "first");
+      a_life(folder.path(), "first");
     } catch (const SystemError& error) {
       failed = true;
       EXPECT_FALSE(error.problem().remedy.empty()) << error.what();
@@ -123,9 +141,10 @@ TEST(FullDisk, AtAnyPointIsSaidAndLosesNothing) {
     const int calls = disk::calls();
     disk::arm(disk::Trouble::none, 0);
     expect_paid(folder.path());
-    one_round(folder.path(), "second");
+    a_life(folder.path(), "second");
     expect_paid(folder.path());
-    EXPECT_EQ(sent(folder.path()).size(), 1u);
+    for (std::uint64_t round = 1; round <= kRounds; ++round)
+      EXPECT_EQ(sent(folder.path(), round).size(), 1u);
     if (HasFailure()) FAIL() << "full at call " << point;
     said += failed ? 1 : 0;
     if (!failed && calls < point) break;

@@ -1,6 +1,7 @@
 #include "store/disk.h"
 
 #include <dlfcn.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -45,12 +46,16 @@ std::string folder_of(const char* path) {
 // True: the call shall fail for want of space. Does not return when this call is the last thing the
 // process does.
 bool before(bool needs_space, void (*half)(void*) = nullptr, void* argument = nullptr) {
-  if (trouble == Trouble::none) return false;
+  if (trouble == Trouble::none || trouble == Trouble::statement_death) return false;
   ++count;
   if (trouble == Trouble::full) return needs_space && count >= at;
   if (count != at) return false;
   if (trouble == Trouble::torn_death && half != nullptr) half(argument);
   ::_exit(42);
+}
+
+void before_statement() {
+  if (trouble == Trouble::statement_death && ++count == at) ::_exit(42);
 }
 
 template <class Function>
@@ -99,6 +104,21 @@ std::set<std::string> unsynced() { return dirty(); }
 using namespace collegium::disk;
 
 extern "C" {
+
+int sqlite3_step(sqlite3_stmt* statement) {
+  static const auto real = next<int (*)(sqlite3_stmt*)>("sqlite3_step");
+  before_statement();
+  return real(statement);
+}
+
+int sqlite3_exec(sqlite3* database, const char* script, int (*row)(void*, int, char**, char**),
+                 void* argument, char** message) {
+  static const auto real =
+      next<int (*)(sqlite3*, const char*, int (*)(void*, int, char**, char**), void*, char**)>(
+          "sqlite3_exec");
+  before_statement();
+  return real(database, script, row, argument, message);
+}
 
 ssize_t write(int descriptor, const void* data, size_t size) {
   static const auto real = next<ssize_t (*)(int, const void*, size_t)>("write");

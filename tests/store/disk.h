@@ -3,15 +3,16 @@
 #include <string>
 
 // The test program's own write(), fsync(), rename() ... stand before the C library's, for SQLite
-// and for us alike, so that a test can end the process, or fill the disk, at any one call that
-// changes a file.
+// and for us alike, and its sqlite3_step() before SQLite's, so that a test can end the process, or
+// fill the disk, at any one call that changes a file, or end it at any SQL statement.
 namespace collegium::disk {
 
 enum class Trouble {
   none,
-  death,       // the process ends before the call
-  torn_death,  // the process ends in the middle of it: half of the bytes are written
-  full         // this write and every one after it finds no space
+  death,            // the process ends before the call
+  torn_death,       // the process ends in the middle of it: half of the bytes are written
+  statement_death,  // the process ends before a step of an SQL statement, and only those count
+  full              // this write and every one after it finds no space
 };
 
 void arm(Trouble trouble,

@@ -100,17 +100,16 @@ TEST(LedgerTriggers, KeepEveryProgramFromRewritingHistory) {
 
 // Whoever drops the triggers first is caught by the chain.
 TEST(LedgerChain, BreaksWhereSomethingWasChanged) {
-  const std::vector<std::string> attacks{
-      "UPDATE charge SET events = '[]' WHERE seq = 2",
-      "UPDATE charge SET epsilon_after = 0.1 WHERE seq = 2",
-      "UPDATE charge SET kind = 'drawn' WHERE seq = 2",
-      "UPDATE charge SET filter_order = 9 WHERE seq = 2",
-      "UPDATE charge SET dataset = 'other' WHERE seq = 2",
-      "UPDATE charge SET round = 9 WHERE seq = 2",
-      "UPDATE charge SET prev_hash = row_hash WHERE seq = 2",
-      "DELETE FROM charge WHERE seq = 2",
-      "DELETE FROM charge WHERE seq = 4",
-      "DELETE FROM charge"};
+  const std::vector<std::string> attacks{"UPDATE charge SET events = '[]' WHERE seq = 2",
+                                         "UPDATE charge SET epsilon_after = 0.1 WHERE seq = 2",
+                                         "UPDATE charge SET kind = 'drawn' WHERE seq = 2",
+                                         "UPDATE charge SET filter_order = 9 WHERE seq = 2",
+                                         "UPDATE charge SET dataset = 'other' WHERE seq = 2",
+                                         "UPDATE charge SET round = 9 WHERE seq = 2",
+                                         "UPDATE charge SET prev_hash = row_hash WHERE seq = 2",
+                                         "DELETE FROM charge WHERE seq = 2",
+                                         "DELETE FROM charge WHERE seq = 4",
+                                         "DELETE FROM charge"};
   for (const std::string& attack : attacks) {
     SCOPED_TRACE(attack);
     const TemporaryFolder folder;

@@ -129,10 +129,8 @@ TEST_F(LedgerSchedule, ThatDoesNotFitIsRefusedWithWhatWould) {
 TEST_F(LedgerSchedule, NamesTheNoiseThatWouldFit) {
   Ledger ledger(folder_.path());
   ledger.add_dataset({.id = "guys", .delta = 1e-3, .budget = 3.0});
-  PrivacyEvent event{.kind = Kind::sampled_gaussian,
-                     .noise_multiplier = 1.5,
-                     .sampling_rate = 0.25,
-                     .count = 200};
+  PrivacyEvent event{
+      .kind = Kind::sampled_gaussian, .noise_multiplier = 1.5, .sampling_rate = 0.25, .count = 200};
   const LedgerRun wanted = run("ab12", 20);
   const Problem problem = problem_of([&] { ledger.begin_run(wanted, {&event, 1}); });
   const std::string key = "all 20 would with noise_multiplier = ";

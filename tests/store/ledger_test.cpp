@@ -31,8 +31,7 @@ class LedgerTest : public testing::Test {
   std::chrono::system_clock::time_point now_{std::chrono::seconds(1'700'000'000)};
 
   Ledger open(std::optional<double> budget = 1.0) {
-    Ledger ledger(folder_.path(), sums(),
-                  [this] { return now_ += std::chrono::seconds(1); });
+    Ledger ledger(folder_.path(), sums(), [this] { return now_ += std::chrono::seconds(1); });
     ledger.add_dataset({.id = "guys", .delta = 1e-3, .budget = budget, .n_public = 40});
     ledger.begin_run({.id = "ab12", .dataset = "guys", .config_hash = "c0"}, {});
     return ledger;
@@ -63,7 +62,8 @@ TEST_F(LedgerTest, RefusesTheRoundThatWouldOverspendAndSaysByHowMuch) {
   ledger.reserve({"ab12", 1}, costing(0.75));
   const Problem problem = problem_of([&] { ledger.reserve({"ab12", 2}, costing(0.5)); });
   EXPECT_THAT(problem.expected, HasSubstr("epsilon 1 at delta 0.001"));
-  EXPECT_THAT(problem.found, HasSubstr("0.75 spent, 0.25 left; this release asks for 0.5, which makes 1.25"));
+  EXPECT_THAT(problem.found,
+              HasSubstr("0.75 spent, 0.25 left; this release asks for 0.5, which makes 1.25"));
   EXPECT_THAT(problem.where, HasSubstr("round 2"));
   EXPECT_THROW(ledger.reserve({"ab12", 2}, costing(0.5)), BudgetExhausted);
   EXPECT_EQ(ledger.charges("guys").size(), 2u) << "the run's empty schedule is one";
@@ -190,7 +190,8 @@ TEST_F(LedgerTest, MergesEqualEventsForTheAccountant) {
   Ledger ledger(folder_.path(), counting);
   ledger.add_dataset({.id = "guys"});
   ledger.begin_run({.id = "ab12", .dataset = "guys"}, {});
-  for (std::uint64_t round = 1; round <= 20; ++round) ledger.reserve({"ab12", round}, costing(0.25));
+  for (std::uint64_t round = 1; round <= 20; ++round)
+    ledger.reserve({"ab12", round}, costing(0.25));
   EXPECT_EQ(most, 1u);
   EXPECT_EQ(ledger.spent("guys"), 5.0);
 }
@@ -231,7 +232,8 @@ TEST_F(LedgerTest, NotesAChangedBudgetAndKeepsTheUnit) {
 TEST_F(LedgerTest, RefusesARunThatChangesItsMeaning) {
   Ledger ledger = open();
   EXPECT_NO_THROW(ledger.begin_run({.id = "ab12", .dataset = "guys", .config_hash = "c0"}, {}));
-  EXPECT_THROW(ledger.begin_run({.id = "ab12", .dataset = "guys", .config_hash = "c1"}, {}), ConfigError);
+  EXPECT_THROW(ledger.begin_run({.id = "ab12", .dataset = "guys", .config_hash = "c1"}, {}),
+               ConfigError);
   EXPECT_THROW(ledger.reserve({"unknown", 1}, costing(0.1)), ConfigError);
   EXPECT_THROW(ledger.begin_run({.id = "ef56", .dataset = "nobody"}, {}), ConfigError)
       << "a run needs a data set";
@@ -335,7 +337,8 @@ TEST_F(LedgerTest, BehavesLikeASimpleModelOfItself) {
           const double epsilon =
               known != model.end() ? known->second.epsilon : 0.125 * (1 + random() % 6);
           if (known != model.end()) {
-            EXPECT_EQ(ledger->reserve({"ab12", round}, costing(epsilon)).state, known->second.state);
+            EXPECT_EQ(ledger->reserve({"ab12", round}, costing(epsilon)).state,
+                      known->second.state);
           } else if (spent + epsilon <= budget) {
             EXPECT_EQ(ledger->reserve({"ab12", round}, costing(epsilon)).epsilon_after,
                       spent + epsilon);

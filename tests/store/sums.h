@@ -12,11 +12,10 @@ inline Accounting sums(double tight = 1.0) {
       total += event.epsilon * static_cast<double>(event.count);
     return total;
   };
-  return {.fixed = [=](std::span<const PrivacyEvent> events,
-                       double) { return tight * sum(events); },
-          .filter = [=](std::span<const PrivacyEvent> events, double,
-                        double) { return sum(events); },
-          .order = [](std::span<const PrivacyEvent>, double, std::optional<double>) { return 2.0; }};
+  return {
+      .fixed = [=](std::span<const PrivacyEvent> events, double) { return tight * sum(events); },
+      .filter = [=](std::span<const PrivacyEvent> events, double, double) { return sum(events); },
+      .order = [](std::span<const PrivacyEvent>, double, std::optional<double>) { return 2.0; }};
 }
 
 inline PrivacyEvent costing(double epsilon, std::int64_t count = 1) {
