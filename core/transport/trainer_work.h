@@ -74,7 +74,6 @@ class TrainerWork final : public SiteWork {
   RoundContext context_of(const TrainTask& task) const;
   // Of this very task: a task need not ask for what the first one asked for.
   const Protection& protection(const TrainTask& task);
-  std::vector<PrivacyEvent> cost_of(const TrainTask& task);
   std::vector<Metric> metrics_of(const Floats& model, const TrainTask& task);
   TrainResult train_site(const SitePlan& plan, const Floats& model, std::span<float> delta,
                          const TrainTask& task, const Progress& progress);

@@ -1,4 +1,5 @@
-// Metrics of a site that protects its patients: released in some rounds, under noise that is paid for.
+// Metrics of a site that protects its patients: released in some rounds, under noise that is paid
+// for.
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -35,13 +36,16 @@ class Scored final : public Trainer {
 
 class Book final : public SiteVault {
  public:
+  void begin(const at_site::Prepare&, std::span<const PrivacyEvent> schedule) override {
+    scheduled.assign(schedule.begin(), schedule.end());
+  }
   SiteWork::Spent reserve(const TrainTask&, std::uint64_t,
                           std::span<const PrivacyEvent> cost) override {
     charged.assign(cost.begin(), cost.end());
     return {};
   }
   void persist(const StoredResult&, bool) override {}
-  std::vector<PrivacyEvent> charged;
+  std::vector<PrivacyEvent> scheduled, charged;
 };
 
 at_site::Train order(std::uint64_t round) {
@@ -59,14 +63,23 @@ at_site::Train order(std::uint64_t round) {
   return order;
 }
 
+at_site::Prepare run() {
+  const TrainTask task = order(1).task;
+  return {.run = "aa",
+          .rounds = task.rounds,
+          .network = {},
+          .training = task.training,
+          .privacy = task.privacy,
+          .mechanism = {}};
+}
+
 class MetricsRelease : public testing::Test {
  protected:
-  std::unique_ptr<NoiseStream> random_ =
-      NoiseSource::system().stream(NoisePurpose::mechanism, 0);
+  std::unique_ptr<NoiseStream> random_ = NoiseSource::system().stream(NoisePurpose::mechanism, 0);
   Book book_;
   TrainerWork work_{{.site = "guys", .random = random_.get(), .vault = &book_},
                     std::make_shared<Scored>(),
-                    Settings{}};
+                    run()};
   const Progress go_on_ = [](std::int64_t, std::int64_t, double) { return true; };
 };
 
@@ -82,6 +95,16 @@ TEST_F(MetricsRelease, IsChargedBesideTheTrainingInItsRoundsAndDoesNotHappenInOt
       << "whatever the coordinator asks for";
   work_.reserve(order(5).task, 1);
   EXPECT_EQ(book_.charged.size(), 2u);
+}
+
+TEST_F(MetricsRelease, StandsInTheScheduleOfTheWholeRun) {
+  std::vector<PrivacyEvent> rounds;
+  for (std::uint64_t round = 1; round <= 10; ++round) {
+    work_.reserve(order(round).task, 1);
+    rounds.insert(rounds.end(), book_.charged.begin(), book_.charged.end());
+  }
+  EXPECT_EQ(rounds.size(), 13u) << "ten rounds, metrics in 1, 5 and 9";
+  EXPECT_EQ(book_.scheduled, rounds);
 }
 
 // 500 releases of four values: 2000 normals of variance (z sqrt(4) / 5)^2. Their mean square misses
