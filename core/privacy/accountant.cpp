@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "privacy/event_rules.h"
+#include "privacy/pld/pld.h"
 
 namespace collegium {
 namespace {
@@ -74,55 +76,61 @@ double renyi_epsilon(std::span<const PrivacyEvent> events, double delta) {
   return epsilon_from_rdp(orders, total, delta - aside);
 }
 
-double epsilon(std::span<const PrivacyEvent> events, double delta) {
+const char* name_of(Accountant accountant) {
+  switch (accountant) {
+    case Accountant::nothing:
+      return "nothing released";
+    case Accountant::exact_gaussian:
+      return "exact Gaussian";
+    case Accountant::privacy_loss:
+      return "privacy loss distribution";
+    case Accountant::renyi:
+      return "Renyi divergences";
+    case Accountant::plain_sum:
+      return "plain sum";
+    case Accountant::none:
+      break;
+  }
+  return "no guarantee";
+}
+
+Composition compose(std::span<const PrivacyEvent> events, double delta) {
   check_delta(delta);
   check_events(events);
   PlainSum sum;
   std::vector<PrivacyEvent> released;
   for (const PrivacyEvent& event : events) {
     if (releases_nothing(event)) continue;
-    if (event.kind == Kind::unbounded) return kInfinity;
-    released.push_back(event);
+    if (event.kind == Kind::unbounded)
+      return {kInfinity, Accountant::none, kInfinity, kInfinity, kInfinity};
+    add_event(released, event);
     sum.add(event);
   }
-  if (released.empty()) return 0.0;
+  if (released.empty()) return {};
+  Composition result{kInfinity, Accountant::none, kInfinity, kInfinity, kInfinity};
   const double left = delta - delta_set_aside(released);
-  if (left < 0.0) return kInfinity;
-  const double apart = sum.epsilon(left);
-  if (left == 0.0 || sum.exact()) return apart;
-  return std::min(apart, renyi_epsilon(released, delta));
+  if (left >= 0.0) result.plain_sum = sum.epsilon(left);
+  if (sum.exact() && left >= 0.0) {
+    result.epsilon = result.plain_sum;
+    if (std::isfinite(result.epsilon)) result.accountant = Accountant::exact_gaussian;
+    return result;
+  }
+  if (delta > 0.0) {
+    result.privacy_loss = pld_epsilon(released, delta);
+    result.renyi = renyi_epsilon(released, delta);
+  }
+  for (const auto& [value, accountant] : {std::pair(result.plain_sum, Accountant::plain_sum),
+                                          std::pair(result.renyi, Accountant::renyi),
+                                          std::pair(result.privacy_loss, Accountant::privacy_loss)})
+    if (value < result.epsilon) {
+      result.epsilon = value;
+      result.accountant = accountant;
+    }
+  return result;
 }
 
-double calibrate_noise(double target, double delta, double sampling_rate, std::int64_t steps) {
-  if (!(target > 0.0))
-    throw ConfigError({.what = "epsilon must be above 0", .found = std::to_string(target)});
-  if (!(delta > 0.0 && delta < 1.0))
-    throw ConfigError({.what = "delta must lie between 0 and 1", .found = std::to_string(delta)});
-  PrivacyEvent event{
-      .kind = Kind::sampled_gaussian, .sampling_rate = sampling_rate, .count = steps};
-  check_event(event);
-  if (releases_nothing(event) || std::isinf(target)) return 0.0;
-
-  const auto enough = [&](double noise) {
-    event.noise_multiplier = noise;
-    return epsilon({&event, 1}, delta) <= target;
-  };
-  double high = 1.0;
-  while (!enough(high)) high *= 2.0;
-  double low = high / 2.0;
-  while (enough(low)) {
-    high = low;
-    low /= 2.0;
-  }
-  while (high - low > 1e-7 * high) {
-    const double middle = 0.5 * (low + high);
-    (enough(middle) ? high : low) = middle;
-  }
-  // Six digits after the first are what a person can copy; rounding up keeps the promise.
-  const double grid = std::pow(10.0, std::floor(std::log10(high)) - 6.0);
-  double rounded = std::ceil(high / grid) * grid;
-  while (!enough(rounded)) rounded += grid;
-  return rounded;
+double epsilon(std::span<const PrivacyEvent> events, double delta) {
+  return compose(events, delta).epsilon;
 }
 
 }  // namespace collegium

@@ -1,6 +1,7 @@
 #include "privacy/event_rules.h"
 
 #include <cmath>
+#include <limits>
 #include <sstream>
 
 namespace collegium {
@@ -111,6 +112,19 @@ bool is_sampled(Kind kind) { return has_noise(kind) && kind != Kind::gaussian; }
 
 bool is_discrete(Kind kind) {
   return kind == Kind::discrete_gaussian || kind == Kind::discrete_laplace;
+}
+
+void add_event(std::vector<PrivacyEvent>& events, const PrivacyEvent& event) {
+  if (event.kind == PrivacyEvent::Kind::none) return;
+  for (PrivacyEvent& known : events) {
+    PrivacyEvent same = known;
+    same.count = event.count;
+    if (same != event) continue;
+    if (event.count > std::numeric_limits<std::int64_t>::max() - known.count) continue;
+    known.count += event.count;
+    return;
+  }
+  events.push_back(event);
 }
 
 double delta_set_aside(std::span<const PrivacyEvent> events) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <span>
+#include <vector>
 
 #include "collegium/error.h"
 #include "collegium/privacy.h"
@@ -16,6 +17,10 @@ bool releases_nothing(const PrivacyEvent& event);  // no release, an empty sampl
 bool has_noise(PrivacyEvent::Kind kind);    // noise_multiplier is read
 bool is_sampled(PrivacyEvent::Kind kind);   // sampling_rate is read
 bool is_discrete(PrivacyEvent::Kind kind);  // sensitivity is read
+
+// Adds to a composition. Equal mechanisms become one event with a larger count: a run repeats one
+// event hundreds of times.
+void add_event(std::vector<PrivacyEvent>& events, const PrivacyEvent& event);
 
 // The delta of the composition's approximate events, each of which keeps its epsilon but for an
 // event of probability delta (Kairouz, Oh and Viswanath 2015). An accountant that cannot carry it

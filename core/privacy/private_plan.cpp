@@ -3,6 +3,7 @@
 #include "collegium/error.h"
 #include "config/check.h"
 #include "privacy/accountant.h"
+#include "privacy/calibration.h"
 #include "privacy/weak_delta.h"
 
 namespace collegium {

@@ -5,6 +5,7 @@
 #include "collegium/error.h"
 #include "config/check.h"
 #include "privacy/accountant.h"
+#include "privacy/calibration.h"
 
 namespace collegium {
 

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "collegium/error.h"
+#include "privacy/event_rules.h"
 #include "store/event_json.h"
 #include "store/ledger.h"
 #include "store/ledger_refusal.h"

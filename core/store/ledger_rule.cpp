@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "privacy/event_rules.h"
 #include "store/event_json.h"
 
 namespace collegium {
@@ -32,18 +33,6 @@ bool fits(const Accounting& accounting, const Spending& before,
 }
 
 }  // namespace
-
-void add_event(std::vector<PrivacyEvent>& events, const PrivacyEvent& event) {
-  if (event.kind == Kind::none) return;
-  const std::string mechanism = mechanism_of(event);
-  for (PrivacyEvent& known : events) {
-    if (known.kind != event.kind || mechanism_of(known) != mechanism) continue;
-    if (event.count > std::numeric_limits<std::int64_t>::max() - known.count) continue;
-    known.count += event.count;
-    return;
-  }
-  events.push_back(event);
-}
 
 bool costs(std::span<const PrivacyEvent> events) {
   return std::any_of(events.begin(), events.end(),

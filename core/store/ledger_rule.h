@@ -22,10 +22,6 @@ struct Accounting {
       order = filter_order;
 };
 
-// Adds to a composition. Equal mechanisms become one event with a larger count: divergences add up,
-// and a run repeats one event hundreds of times.
-void add_event(std::vector<PrivacyEvent>& events, const PrivacyEvent& event);
-
 bool costs(std::span<const PrivacyEvent> events);  // false: none of them depends on data
 
 // Whether `drawn` is a part of `schedule`: of each mechanism no more releases than it has.

@@ -15,7 +15,19 @@ from collegium.errors import SystemError
 if TYPE_CHECKING:
     import pandas as pd
 
-_CHAINED = ["seq", "dataset", "run", "kind", "round", "purpose", "attempt", "events", "filter_order", "epsilon_after", "at"]
+_CHAINED = [
+    "seq",
+    "dataset",
+    "run",
+    "kind",
+    "round",
+    "purpose",
+    "attempt",
+    "events",
+    "filter_order",
+    "epsilon_after",
+    "at",
+]
 
 
 class Ledger:
@@ -115,7 +127,16 @@ class Ledger:
         """A row a run: its epsilon by itself, the rounds of its schedule, those drawn, releases, charges beyond it."""
         import pandas as pd
 
-        columns = ["run", "created", "simulation", "epsilon", "rounds", "drawn", "released", "extra"]
+        columns = [
+            "run",
+            "created",
+            "simulation",
+            "epsilon",
+            "rounds",
+            "drawn",
+            "released",
+            "extra",
+        ]
         return pd.DataFrame(
             [
                 {"dataset": dataset["dataset"], **{key: run[key] for key in columns}}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from collegium._load import core
+from collegium.errors import ConfigError
 from collegium.per_sample import SampleGradients, SampleLayouts, clipped_gradients
+from collegium.privacy_plan import Plan, plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,10 +122,11 @@ class SiteDP:
 
 
 def epsilon(*, noise_multiplier: float, sampling_rate: float, steps: int, delta: float) -> float:
-    """Epsilon of ``steps`` Poisson-sampled Gaussian steps.
+    """Epsilon of ``steps`` Poisson-sampled Gaussian steps that were fixed beforehand.
 
-    Renyi accounting at integer and fractional orders (Mironov, Talwar and Zhang 2019) with the conversion of Canonne,
-    Kamath and Steinke 2020, Prop. 12; without sampling the exact Gaussian (Balle and Wang 2018).
+    The least of what privacy loss distributions (Doroshenko et al. 2022), Renyi divergences (Mironov, Talwar and Zhang
+    2019) and, without sampling, the exact Gaussian curve (Balle and Wang 2018) prove; :func:`compose` says which, and
+    takes other releases too.
 
     Parameters
     ----------
@@ -143,26 +147,125 @@ def epsilon(*, noise_multiplier: float, sampling_rate: float, steps: int, delta:
     Examples
     --------
     >>> round(epsilon(noise_multiplier=4.0, sampling_rate=0.01, steps=10_000, delta=1e-5), 2)
-    1.04
+    0.95
     """
     return core.privacy.epsilon(
         noise_multiplier=noise_multiplier, sampling_rate=sampling_rate, steps=steps, delta=delta
     )
 
 
-def calibrate(*, epsilon: float, delta: float, sampling_rate: float, steps: int) -> float:
-    """Smallest noise multiplier whose epsilon does not exceed the target; rounded up, never down."""
-    return core.privacy.calibrate(
-        epsilon=epsilon, delta=delta, sampling_rate=sampling_rate, steps=steps
+Event = core.privacy.Event
+
+
+@dataclass(frozen=True)
+class Composition:
+    """What :func:`compose` found; every number is an epsilon at ``delta``.
+
+    Attributes
+    ----------
+    epsilon : float
+        The least of the others: the one to report.
+    accountant : str
+        The argument that gave it.
+    privacy_loss, renyi, plain_sum : float
+        What each argument proves by itself; ``inf`` where it does not apply or was not needed.
+    """
+
+    epsilon: float
+    delta: float
+    accountant: str
+    privacy_loss: float
+    renyi: float
+    plain_sum: float
+
+    def _repr_html_(self) -> str:
+        return (
+            f"<b>ε = {self.epsilon:.4g}</b> at δ = {self.delta:g}, by {self.accountant}"
+            f"<br><small>privacy loss distribution {self.privacy_loss:.4g} · "
+            f"Rényi divergences {self.renyi:.4g} · plain sum {self.plain_sum:.4g}</small>"
+        )
+
+
+def compose(events: Iterable[Event], delta: float) -> Composition:
+    """Epsilon of several releases together, all of them fixed beforehand.
+
+    Where a release is chosen after seeing an earlier one (a second run, a changed setting), only the sum of Renyi
+    divergences is valid; the ledger keeps that.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        ``Event(kind, noise_multiplier=, sampling_rate=, count=, ...)`` with kind one of ``"gaussian"``,
+        ``"sampled_gaussian"``, ``"fixed_size_gaussian"``, ``"laplace"``, ``"discrete_gaussian"``,
+        ``"discrete_laplace"``, ``"pure"``, ``"approximate"``, ``"unbounded"``. Noise is relative to the sensitivity,
+        for neighbours that differ by one patient more or less (``neighbours="replace_one"``: one exchanged).
+    delta : float
+        In [0, 1).
+
+    Examples
+    --------
+    >>> training = Event("sampled_gaussian", noise_multiplier=3.0, sampling_rate=0.05, count=600)
+    >>> counts = Event("laplace", noise_multiplier=50.0, count=30)
+    >>> both = compose([training, counts], delta=1e-5)
+    >>> round(both.epsilon, 2), both.accountant
+    (1.74, 'privacy loss distribution')
+    """
+    found = core.privacy.compose(list(events), delta)
+    return Composition(
+        found.epsilon, delta, found.accountant, found.privacy_loss, found.renyi, found.plain_sum
     )
+
+
+def calibrate(
+    *,
+    delta: float,
+    sampling_rate: float,
+    epsilon: float | None = None,
+    noise_multiplier: float | None = None,
+    steps: int | None = None,
+) -> float | int:
+    """The one of epsilon, noise_multiplier and steps that is left out.
+
+    Returns
+    -------
+    float or int
+        The least noise multiplier (rounded up), the most steps (rounded down), or epsilon.
+
+    Examples
+    --------
+    >>> noise = calibrate(epsilon=3.0, delta=1e-3, sampling_rate=8 / 77, steps=600)
+    >>> round(noise, 2)
+    2.76
+    >>> calibrate(epsilon=3.0, delta=1e-3, sampling_rate=8 / 77, noise_multiplier=noise) >= 599
+    True
+    """
+    given = {"epsilon": epsilon, "noise_multiplier": noise_multiplier, "steps": steps}
+    missing = [name for name, value in given.items() if value is None]
+    if len(missing) != 1:
+        stated = [name for name in given if name not in missing]
+        raise ConfigError(
+            "exactly one of epsilon, noise_multiplier and steps is to be calibrated\n"
+            f"  expected: two of them\n  found:    {', '.join(stated) or 'none'}"
+        )
+    common = {"delta": delta, "sampling_rate": sampling_rate}
+    if noise_multiplier is None:
+        return core.privacy.noise_for(epsilon=epsilon, steps=steps, **common)
+    if steps is None:
+        return core.privacy.steps_for(epsilon=epsilon, noise_multiplier=noise_multiplier, **common)
+    return core.privacy.epsilon(noise_multiplier=noise_multiplier, steps=steps, **common)
 
 
 __all__ = [
     "DPSGD",
+    "Composition",
+    "Event",
+    "Plan",
     "SampleGradients",
     "SampleLayouts",
     "SiteDP",
     "calibrate",
     "clipped_gradients",
+    "compose",
     "epsilon",
+    "plan",
 ]

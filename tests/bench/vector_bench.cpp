@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "collegium/vector_ops.h"
-#include "privacy/accountant.h"
 #include "privacy/noise.h"
 #include "vector/passes.h"
 
@@ -111,17 +110,6 @@ int main(int argc, char** argv) {
   std::printf("gaussian noise: %.2f ns a value; its cipher words alone %.2f ns (%.2f GB/s)\n",
               noise / static_cast<double>(size) * 1e9, 2 * cipher / static_cast<double>(size) * 1e9,
               bytes / cipher / 1e9);
-
-  const PrivacyEvent training{.kind = PrivacyEvent::Kind::sampled_gaussian,
-                              .noise_multiplier = 1.0,
-                              .sampling_rate = 0.01,
-                              .count = 1000};
-  double spent = 0.0, multiplier = 0.0;
-  const double query = seconds([&] { spent = epsilon({&training, 1}, 1e-5); });
-  const double calibration =
-      seconds([&] { multiplier = calibrate_noise(1.0, 1e-5, 0.01, 1000); }, 3);
-  std::printf("epsilon of 1000 sampled steps: %.2f ms (%.4f); calibration: %.1f ms (%.4f)\n",
-              query * 1e3, spent, calibration * 1e3, multiplier);
 
   for (const Device device : devices()) {
     if (device.kind == Device::Kind::cpu) continue;

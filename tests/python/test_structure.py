@@ -41,6 +41,7 @@ OUTSIDE = {
     r"(torch/csrc|ATen|c10)/": {"torch"},
     r"cuda": {"vector"},
     r"zlib\.h": {"imaging"},
+    r"kissfft": {"privacy/pld/spectrum"},
     r"nlohmann": {"model", "imaging", "store/event_json"},
     r"pybind11": set(),
 }
