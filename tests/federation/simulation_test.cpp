@@ -16,7 +16,7 @@ using simulated::PlantedBug;
 using simulated::Report;
 using simulated::World;
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::uint64_t kHistories = 400;  // everything is ten times slower there
 #else
 constexpr std::uint64_t kHistories = 3000;

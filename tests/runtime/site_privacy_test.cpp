@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
+#include <mutex>
 
 #include "collegium/vector_ops.h"
 #include "model/safetensors.h"
@@ -50,7 +51,11 @@ Ran run(const std::filesystem::path& folder, const std::string& privacy, int rou
   Ran ran;
   RunEvents events;
   events.on_round = [&](const RoundRecord& record) { ran.rounds.push_back(record); };
-  events.on_log = [&](const LogEvent& event) { ran.log.push_back(event.site + ": " + event.text); };
+  std::mutex logging;  // sites log from threads of their own
+  events.on_log = [&](const LogEvent& event) {
+    const std::lock_guard lock(logging);
+    ran.log.push_back(event.site + ": " + event.text);
+  };
   ran.result = simulate(config, members, std::vector<float>(kSize, 0.0f), 2, events, {});
   if (std::filesystem::exists(folder / "model.safetensors"))
     ran.model = load_safetensors(folder / "model.safetensors").values;
