@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from collegium import networks
-from collegium.demo import compare, hospitals, pictures, statement
+from collegium.demo import compare, hospitals, pictures, private_evidence, public, recipe, statement
 from collegium.errors import DataError
 from collegium.evaluation import evaluate
 
@@ -57,6 +57,34 @@ def test_the_statement_says_when_federation_does_not_pay() -> None:
     text = " ".join(statement.statement(table, "about", smoke=False))
     assert "does not beat" in text
     assert "a alone" in text
+
+
+def test_the_public_collection_has_nobody_of_the_hospitals(
+    brain_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    collection = public.collection(
+        7, recipe.Recipe(public_subjects=2), lambda done, subjects: None
+    )  # of the fixture's seed
+    assert {fact["grade"] for fact in collection.facts} == {"HGG"}
+
+    def image(path: Path) -> bytes:
+        return np.asarray(nib.load(path).dataobj).tobytes()
+
+    hospitals_own = {image(path) for path in brain_folder.glob("*/*/*_t1ce.nii.gz")}
+    assert len(hospitals_own) == 4 * 3 + 6
+    assert not hospitals_own & {image(fact["images"][0]) for fact in collection.facts}
+
+
+def test_several_seeds_are_summed_up_by_their_mean_whatever_their_numbers_of_subjects() -> None:
+    second = scores().assign(dice=scores()["dice"] + 0.2, seed=2)
+    more = second[second["subject"] == "h"].assign(subject="another")
+    table = private_evidence.summary(pd.concat([scores().assign(seed=1), second, more])).set_index(
+        "model"
+    )
+    assert table.loc["federated", "mean score"] == pytest.approx((0.5 + 0.7) / 2)
+    assert table.loc["a alone", "TC low grade"] == pytest.approx((0.4 + 0.6) / 2)
+    assert list(table.columns).count("ET high grade") == 1
 
 
 def test_a_folder_gives_sites_by_sub_folder_and_holds_out_some_of_each(

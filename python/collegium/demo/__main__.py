@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from collegium import networks
 from collegium.cli import guarded
-from collegium.demo import compare, hospitals, private, statement
+from collegium.demo import compare, hospitals, private, public, statement
 from collegium.demo.deployment import Deployment
 from collegium.demo.pictures import segmentations
 from collegium.demo.recipe import FULL, QUICK, Recipe, slug
@@ -84,10 +84,19 @@ def main(
             done=lambda name: progress.advance(task),
         )
     models = {compare.FEDERATED: run.model, **models}
+    start = model
+    if where.synthetic:
+        with bar("a public collection to start from") as progress:
+            task = progress.add_task("", total=None)
+            start = public.public_model(
+                seed, recipe, folder / "public",
+                progress=lambda done, total: progress.update(task, completed=done, total=total),
+            )  # fmt: skip
+        models[public.NAME] = start
     with bar("the federation under patient-level privacy") as progress:
         task = progress.add_task("", total=len(recipe.epsilons))
         secret = private.train(
-            where, recipe, model, folder / "private", seed, done=lambda: progress.advance(task)
+            where, recipe, start, folder / "private", seed, done=lambda: progress.advance(task)
         )
     with bar("held-out patients") as progress:
         scores = judge({**models, **secret.models}, where, recipe, folder / "predictions", progress)
@@ -159,13 +168,13 @@ def report(
     folder: Path,
 ) -> None:
     """The statement on the terminal, the page and the model beside the run."""
-    public = scores[~scores["model"].isin(secret.models)]
-    ranking = compare.score_table(public)
+    unprotected = scores[~scores["model"].isin(secret.models)]
+    ranking = compare.score_table(unprotected)
     cost = secret.table(compare.score_table(scores))
-    federated = ranking.set_index("model")["score"][compare.FEDERATED]
+    score = ranking.set_index("model")["score"]
     lines = (
         statement.statement(ranking, where.about, smoke=recipe.smoke)
-        + statement.privacy_statement(cost, federated)
+        + statement.privacy_statement(cost, score[compare.FEDERATED], score.get(public.NAME))
         + secret.warnings
     )
     best = ranking[ranking["model"].str.endswith(" alone")].iloc[0]["model"]
@@ -176,9 +185,9 @@ def report(
     tables = {
         "Dice on the held-out subjects": ranking,
         "What patient-level privacy costs": cost,
-        "Where the patient was examined (WT Dice)": compare.source_table(public),
-        "Surface distance, median HD95 in mm": compare.distance_table(public),
-        "Subjects without enhancing tumour": compare.empty_table(public),
+        "Where the patient was examined (WT Dice)": compare.source_table(unprotected),
+        "Surface distance, median HD95 in mm": compare.distance_table(unprotected),
+        "Subjects without enhancing tumour": compare.empty_table(unprotected),
     }
     notes = {
         "Dice on the held-out subjects": "n: subjects that have the region. The score is the mean of the columns before it.",

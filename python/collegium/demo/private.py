@@ -12,7 +12,6 @@ from collegium.demo.recipe import Recipe, slug
 from collegium.federation import Federation
 from collegium.networks import Network
 from collegium.privacy import DPSGD
-from collegium.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,44 +47,76 @@ class PrivateRuns:
         return pd.DataFrame(self.facts).merge(scores, on="model", how="left")
 
 
+def federation(
+    start: Network,
+    recipe: Recipe,
+    *,
+    patients: int,
+    epsilon: float | None,
+    trainable: tuple[str, ...],
+    lr: float,
+    seed: int,
+    name: str,
+) -> Federation:
+    """Few steps, each over all ``patients`` of a site, of plain SGD on gradients that are clipped hard.
+
+    Everything that is small beside the noise is left out: Adam, whose second moments would be those of the noise,
+    subsampling, which pays for many steps only, and most parameters, if ``trainable`` says so.
+    """
+    private = DPSGD(clip=recipe.clip, epsilon=epsilon, delta=recipe.delta) if epsilon else None
+    return Federation(
+        model=start,
+        rounds=recipe.private_rounds,
+        local_steps=1,
+        training={
+            **recipe.training,
+            "optimizer": "sgd",
+            "lr": lr,
+            "weight_decay": 0.0,
+            "batch_size": patients,
+        },
+        trainable=trainable,
+        privacy=private,
+        evaluate_every=0,
+        seed=seed,
+        name=slug(name),
+    )
+
+
 def train(
     hospitals: Hospitals,
     recipe: Recipe,
-    model: Network,
+    start: Network,
     folder: Path,
     seed: int,
     done: Callable[[], None],
 ) -> PrivateRuns:
-    """One private federation for each budget, from the same initial weights as the others."""
+    """One private federation for each budget, from the weights of ``start``."""
+    smallest = min(len(subjects) for subjects in hospitals.sites.values())
     runs = PrivateRuns(
         note=(
-            f"DP-SGD inside each site: {recipe.private_rounds} rounds of {recipe.private_steps} steps, Poisson batches of {recipe.private_batch} "
-            f"patients expected, clip {recipe.clip:g}; only {', '.join(recipe.private_trainable)} are trained, because noise on a million "
-            "weights drowns what twenty patients can teach. Epsilon holds for one patient added or removed; the largest of any site is shown."
+            f"DP-SGD inside each site: {recipe.private_rounds} rounds of one step, {smallest} patients expected in it, clip {recipe.clip:g}; "
+            f"only {', '.join(recipe.private_trainable)} are trained"
+            + (
+                ", from a model that was trained on a public collection (synthetic high-grade gliomas from elsewhere)."
+                if hospitals.synthetic
+                else ", from random weights: without a public collection to start from, expect little."
+            )
+            + " Epsilon holds for one patient added or removed; the largest of any site is shown."
         )
     )
     for epsilon in recipe.epsilons:
         name = f"private, epsilon {epsilon:g}"
-        federation = Federation(
-            model=model,
-            rounds=recipe.private_rounds,
-            local_steps=recipe.private_steps,
-            training={**recipe.training, **recipe.private_training},
-            trainable=recipe.private_trainable,
-            privacy=DPSGD(clip=recipe.clip, epsilon=epsilon, delta=recipe.delta),
-            evaluate_every=0,
-            seed=seed,
-            name=slug(name),
-        )
         place = folder / f"epsilon-{epsilon:g}"
-        run = federation.simulate(
-            {s: hospitals.site(s) for s in hospitals.sites}, folder=place, progress=False
-        )
-        runs.models[name] = Run(place).model
+        run = federation(
+            start, recipe, patients=smallest, epsilon=epsilon, trainable=recipe.private_trainable, lr=recipe.private_lr,
+            seed=seed, name=name,
+        ).simulate({s: hospitals.site(s) for s in hospitals.sites}, folder=place, progress=False)  # fmt: skip
+        runs.models[name] = run.model
         spent = run.privacy
         runs.facts.append(
             {"model": name, "epsilon": float(spent["epsilon"].max()), "delta": float(spent["delta"].max()),
-             "steps": recipe.private_rounds * recipe.private_steps}
+             "steps": recipe.private_rounds}
         )  # fmt: skip
         done()
     for site, subjects in hospitals.sites.items():
@@ -96,4 +127,4 @@ def train(
     return runs
 
 
-__all__ = ["PrivateRuns", "train"]
+__all__ = ["PrivateRuns", "federation", "train"]

@@ -22,8 +22,16 @@ class Recipe:
         pooled model that times the number of sites.
     training : dict
         Keys of the ``[training]`` table.
-    private_rounds, private_steps : int
-        Of the federation under patient-level privacy.
+    public_subjects, public_rounds : int
+        Of the public collection, from which training under privacy starts: subjects, and rounds of ``local_steps``.
+    private_rounds : int
+        Of the federation under patient-level privacy, one step each over all patients of a site.
+    private_trainable : tuple of str
+        Parameters that are trained there.
+    private_lr : float
+        Of SGD; falls to 0 over the second half.
+    clip : float
+        Far below the norms of most gradients: what is left of them is their direction.
     epsilons : tuple of float
         Privacy budgets shown.
     """
@@ -52,15 +60,13 @@ class Recipe:
             },
         }
     )
-    private_rounds: int = 5
-    private_steps: int = 8
-    private_batch: int = 12
+    public_subjects: int = 48
+    public_rounds: int = 32
+    private_rounds: int = 16
     private_trainable: tuple[str, ...] = ("norm", "bias", "head")
-    private_training: dict[str, Any] = field(
-        default_factory=lambda: {"batch_size": 12, "lr": 2e-2, "lr_schedule": "constant"}
-    )
+    private_lr: float = 5.0
     roi: tuple[int, ...] = ()
-    clip: float = 0.5
+    clip: float = 0.1
     epsilons: tuple[float, ...] = (3.0, 8.0)
     delta: float = 1e-2
     smoke: bool = False
@@ -72,10 +78,9 @@ QUICK = Recipe(
     held_out=4,
     rounds=3,
     local_steps=20,
+    public_subjects=8,
+    public_rounds=2,
     private_rounds=2,
-    private_steps=2,
-    private_batch=4,
-    private_training={"batch_size": 4, "lr": 2e-2, "lr_schedule": "constant"},
     epsilons=(8.0,),
     smoke=True,
 )

@@ -39,18 +39,25 @@ def statement(table: pd.DataFrame, about: str, *, smoke: bool) -> list[str]:
     return lines
 
 
-def privacy_statement(table: pd.DataFrame, federated: float) -> list[str]:
-    """One sentence a private run, with what it cost; ``table`` has model, epsilon, delta and score."""
+def privacy_statement(
+    table: pd.DataFrame, federated: float, public: float | None = None
+) -> list[str]:
+    """One sentence a private run, with what it cost; ``table`` has model, epsilon, delta and score.
+
+    ``public`` is the score of the model that the private runs started from, if they did not start from random weights.
+    """
     lines = []
     for row in table.to_dict("records"):
-        lines.append(
+        line = (
             f"With patient-level privacy, epsilon {row['epsilon']:.2f} at delta {row['delta']:g} for every patient of every site, the federation "
-            f"reaches {row['score']:.3f}: {federated - row['score']:.3f} less than without privacy."
+            f"reaches {row['score']:.3f}, against {federated:.3f} without privacy"
+        )
+        line += (
+            f" and {public:.3f} of the public collection that it starts from." if public else "."
         )
         if row["score"] < NOTHING_LEARNED:
-            lines[-1] += (
-                " So few patients teach next to nothing through this much noise: that model is of no use."
-            )
+            line += " So few patients teach next to nothing through this much noise: that model is of no use."
+        lines.append(line)
     return lines
 
 
