@@ -22,53 +22,62 @@ namespace {
 #define COLLEGIUM_WIDE
 #endif
 
-inline float rest_of(std::uint16_t stored) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(stored) << 16);
+// A rest is counted in 256ths of its sum's last place, and with the other sign: so that none is -0,
+// the neutral element of addition, and a sum of -0 stays -0. (Where that is below every normal
+// float32, for sums under 2^-95, the unit is 2^-126.)
+inline float unit_of(float sum) {
+  const std::int32_t exponent = std::bit_cast<std::int32_t>(sum) & 0x7f800000;
+  return std::bit_cast<float>(std::max(exponent, 32 << 23) - (31 << 23));
 }
-inline std::uint16_t stored(float rest) {
-  return static_cast<std::uint16_t>((std::bit_cast<std::uint32_t>(rest) + 0x8000u) >> 16);
+inline float rest_of(std::int8_t stored, float sum) {
+  return -(static_cast<float>(stored) * unit_of(sum));
+}
+inline std::int8_t stored(float rest, float sum) {
+  const float per_unit =
+      std::bit_cast<float>((254 << 23) - std::bit_cast<std::int32_t>(unit_of(sum)));
+  float units = -rest * per_unit;           // -128 to 128
+  units = units < 127.0f ? units : 127.0f;  // also where the sum is not finite
+  constexpr float kRounds = 0x1.8p23f;      // to the nearest integer, in the lowest bits
+  return static_cast<std::int8_t>(std::bit_cast<std::int32_t>(units + kRounds));
 }
 
 // sum + rest += term: what the addition loses is itself a float32 of at most half a unit in the
 // last place of the sum.
-inline void add(float term, float& sum, std::uint16_t& rest) {
+inline void add(float term, float& sum, std::int8_t& rest) {
   const float before = sum;
-  term += rest_of(rest);
+  term += rest_of(rest, before);
   sum = before + term;
   const float taken = sum - before;
-  rest = stored((before - (sum - taken)) + (term - taken));
+  rest = stored((before - (sum - taken)) + (term - taken), sum);
 }
 
-COLLEGIUM_WIDE void add_scaled(float* __restrict sum, std::uint16_t* __restrict rest,
+COLLEGIUM_WIDE void add_scaled(float* __restrict sum, std::int8_t* __restrict rest,
                                const float* __restrict values, float factor, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) add(factor * values[i], sum[i], rest[i]);
 }
 
-COLLEGIUM_WIDE void add_sums(float* __restrict sum, std::uint16_t* __restrict rest,
+COLLEGIUM_WIDE void add_sums(float* __restrict sum, std::int8_t* __restrict rest,
                              const float* __restrict other_sum,
-                             const std::uint16_t* __restrict other_rest, float factor,
+                             const std::int8_t* __restrict other_rest, float factor,
                              std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) {
     add(factor * other_sum[i], sum[i], rest[i]);
-    add(factor * rest_of(other_rest[i]), sum[i], rest[i]);
+    add(factor * rest_of(other_rest[i], other_sum[i]), sum[i], rest[i]);
   }
 }
 
 // out = (sum + rest) factor; returns whether every value is finite.
 COLLEGIUM_WIDE bool finish_sum(float* __restrict out, const float* __restrict sum,
-                               const std::uint16_t* __restrict rest, double factor,
+                               const std::int8_t* __restrict rest, double factor,
                                std::size_t size) {
   std::int32_t largest = 0;  // of the bits without the sign: infinities and nan are the largest
   for (std::size_t i = 0; i < size; ++i) {
     out[i] = static_cast<float>(
-        (static_cast<double>(sum[i]) + static_cast<double>(rest_of(rest[i]))) * factor);
+        (static_cast<double>(sum[i]) + static_cast<double>(rest_of(rest[i], sum[i]))) * factor);
     largest = std::max(largest, std::bit_cast<std::int32_t>(out[i]) & 0x7fffffff);
   }
   return largest < 0x7f800000;
 }
-
-constexpr std::uint16_t kNoRest =
-    0x8000;  // -0: the neutral element of addition, so a sum of -0 stays -0
 
 void require_size(std::size_t size, std::size_t expected, std::string_view site) {
   if (size != expected) {
@@ -118,9 +127,8 @@ void WeightedMean::accumulate(const Update& update) {
     first_weight_ = update.weight;
     weight_ = 1.0;
     sum_ = std::make_unique_for_overwrite<float[]>(size_);
-    rest_ = std::make_unique_for_overwrite<std::uint16_t[]>(size_);
+    rest_ = std::make_unique<std::int8_t[]>(size_);
     std::copy(update.values.begin(), update.values.end(), sum_.get());
-    std::fill_n(rest_.get(), size_, kNoRest);
     return;
   }
   require_size(update.values.size(), size_, update.site);

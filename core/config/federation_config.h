@@ -18,8 +18,9 @@ struct ServerConfig {
   std::string address = "tcp://127.0.0.1:7700";
   std::filesystem::path secret = "server.secret";
   std::filesystem::path site_keys = "sites";  // folder with one NAME.public for each site
-  bool insecure = false;     // no encryption, no identity: for tests on one machine
-  std::int64_t staging = 2;  // updates pulled at a time; the coordinator's memory grows with it
+  bool insecure = false;  // no encryption, no identity: for tests on one machine
+  std::int64_t staging =
+      1;  // updates pulled at a time; each costs the coordinator a model of memory
   std::optional<double> norm_bound;  // largest L2 norm of an update that is accepted
 
   static ServerConfig read(const Settings& table, const std::filesystem::path& folder);

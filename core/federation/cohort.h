@@ -43,7 +43,7 @@ struct Member {
   Contribution contribution;
   std::uint64_t request = 0;  // of its latest result
   std::optional<double> task_first, task_sent;
-  Bytes update;                // while staged
+  Chunks update;               // while staged
   std::uint64_t received = 0;  // of the pull under way
   double pull_began = 0, pull_moved = 0;
   int pulls = 0;

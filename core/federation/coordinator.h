@@ -24,7 +24,7 @@ struct CoordinatorOptions {
   std::uint64_t seed = 1;
   double round_deadline = 3600;
   bool deterministic = true;    // combine in cohort order; otherwise in order of arrival
-  std::size_t staging = 2;      // updates in memory at a time
+  std::size_t staging = 1;      // updates in memory at a time
   std::uint64_t attempts = 3;   // at one round before the run is given up
   bool charges_rounds = false;  // central privacy: a round is paid for before it is aggregated
   std::string layout;           // its hash

@@ -28,14 +28,9 @@ void Coordinator::State::pump() {
   if (options.deterministic && phase != Phase::collecting) return;
   // What came inside its message waits in its stage `announced`: it takes no staging place until it
   // is its turn.
-  std::size_t places = cohort.count([](const Member& member) { return member.in_memory(); });
   bool earlier_waits = false;
   for (Member& member : cohort.members()) {
     const bool came_inline = member.stage == Stage::announced && !member.update.empty();
-    if (member.stage == Stage::announced && !came_inline && places < options.staging) {
-      start_pull(member);
-      ++places;
-    }
     if ((member.stage == Stage::staged || came_inline) &&
         !(options.deterministic && earlier_waits)) {
       member.stage = Stage::accumulating;
@@ -43,6 +38,12 @@ void Coordinator::State::pump() {
                                      member.contribution.weight});
     }
     earlier_waits = earlier_waits || (member.in_transit() && member.stage != Stage::accumulating);
+  }
+  std::size_t places = cohort.count([](const Member& member) { return member.in_memory(); });
+  for (Member& member : cohort.members()) {
+    if (member.stage != Stage::announced || !member.update.empty()) continue;
+    if (places++ >= options.staging) break;
+    start_pull(member);
   }
 }
 
@@ -94,8 +95,8 @@ void Coordinator::State::on(const at_coordinator::PullDone& event) {
   Member* member = cohort.find(event.site);
   if (!member || !awaits(*member, event.blob)) return;
   member->heard = now;
-  member->bytes_in += event.bytes.size();
-  member->update = event.bytes;
+  member->bytes_in += event.chunks.size();
+  member->update = event.chunks;
   member->stage = Stage::staged;
   advance();
 }

@@ -69,7 +69,7 @@ struct PullProgress {
 struct PullDone {
   std::string site;
   BlobId blob;
-  Bytes bytes;
+  Chunks chunks;
 };  // verified against its id
 struct PullFailed {
   std::string site;
@@ -133,12 +133,12 @@ struct OpenAggregate {
   std::uint64_t round = 0, attempt = 0;
 };  // a fresh aggregator; one still open is dropped
 // Check with check_values(), then accumulate; answered by Accumulated. Carried out in the order
-// asked for. `values` are the raw little-endian floats of the update: keep them for an aggregator
-// that retains updates.
+// asked for. `values` are the raw little-endian floats of the update; what holds them goes once
+// they are accumulated, unless the aggregator retains updates.
 struct Accumulate {
   std::uint64_t round = 0, attempt = 0;
   std::string site;
-  Bytes values;
+  Chunks values;
   double weight = 1;
 };
 // Asked for under central privacy, before the noise of this round is drawn: make its charge

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "wire/message.h"
+#include "wire/blob.h"
 
 namespace collegium {
 
@@ -48,6 +48,6 @@ struct ResultClaim {
 
 std::optional<Refusal> check_claim(const RoundRules& rules, const ResultClaim& claim);
 // The values themselves: raw little-endian float32. One pass, in double, any thread.
-std::optional<Refusal> check_values(const RoundRules& rules, const Bytes& values);
+std::optional<Refusal> check_values(const RoundRules& rules, const Chunks& values);
 
 }  // namespace collegium

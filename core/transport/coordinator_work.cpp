@@ -42,10 +42,10 @@ bool CoordinatorJobs::start(const CoordinatorAction& action) {
     run(small,
         [this, o = *open] { failure_ = failure_of([&] { work_.open_aggregate(o.round); }); });
   } else if (const auto* accumulate = std::get_if<Accumulate>(&action)) {
-    run(small, [this, a = *accumulate] {
+    run(small, [this, a = *accumulate]() mutable {
       Accumulated done{a.round, a.attempt, a.site, {}};
-      const std::string failure =
-          failure_of([&] { done.refusal = work_.accumulate(a.site, a.values, a.weight); });
+      const std::string failure = failure_of(
+          [&] { done.refusal = work_.accumulate(a.site, std::move(a.values), a.weight); });
       if (failure_.empty()) failure_ = failure;
       post_(std::move(done));
     });

@@ -24,7 +24,7 @@ class CoordinatorWork {
   virtual bool durable() const = 0;
 
   virtual void open_aggregate(std::uint64_t round) = 0;  // drops one that is open
-  virtual std::optional<Refusal> accumulate(const std::string& site, const Bytes& values,
+  virtual std::optional<Refusal> accumulate(const std::string& site, Chunks values,
                                             double weight) = 0;
   // Durable when it returns; called before finish_aggregate() where the run is to be charged.
   virtual void charge(std::uint64_t round) = 0;

@@ -18,6 +18,11 @@ Bytes bytes_of(std::vector<float> values) {
   return Bytes{std::move(owner), {first, size}};
 }
 
+Bytes bytes_of(std::shared_ptr<float[]> values, std::size_t count) {
+  const auto* first = reinterpret_cast<const std::uint8_t*>(values.get());
+  return Bytes{std::move(values), {first, count * sizeof(float)}};
+}
+
 Floats::Floats(const Bytes& bytes) {
   if (bytes.size() % sizeof(float) != 0)
     throw ProtocolError(Problem{.what = "a flat vector has a broken last value",

@@ -1,4 +1,5 @@
 #pragma once
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <vector>
@@ -9,6 +10,7 @@ namespace collegium {
 
 // A flat vector as it lies in a blob: raw little-endian float32.
 Bytes bytes_of(std::vector<float> values);  // takes the buffer over
+Bytes bytes_of(std::shared_ptr<float[]> values, std::size_t count);
 
 // The floats in `bytes`, whose size must be a multiple of 4 (ProtocolError otherwise). Shares the
 // buffer where it is aligned; bytes that came inside a message may not be, and are copied.

@@ -1,12 +1,27 @@
 #include "transport/run_work.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "collegium/error.h"
 #include "collegium/vector_ops.h"
 #include "privacy/update_noise.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace collegium {
+namespace {
+
+// The C library keeps what is freed for the next one who asks, and an update is a lot to keep.
+void give_back_memory() {
+#ifdef __GLIBC__
+  ::malloc_trim(0);
+#endif
+}
+
+}  // namespace
 
 RunWork::RunWork(Options options)
     : options_(std::move(options)),
@@ -19,20 +34,24 @@ RunWork::RunWork(Options options)
 
 void RunWork::open_aggregate(std::uint64_t) {
   drop_aggregate();
-  aggregator_ = options_.aggregator();
+  parts_.push_back(options_.aggregator());
+  if (!parts_.front()->traits().linear) return;
+  while (parts_.size() < model_->id.chunks()) parts_.push_back(options_.aggregator());
 }
 
-std::optional<Refusal> RunWork::accumulate(const std::string& site, const Bytes& values,
-                                           double weight) {
+std::optional<Refusal> RunWork::accumulate(const std::string& site, Chunks values, double weight) {
   if (auto refusal = check_values(options_.rules, values)) return refusal;
-  if (!aggregator_)
+  if (parts_.empty())
     throw PluginError(
         Problem{.what = "there is no aggregator for this round", .where = "site " + site});
-  Floats floats(values);
   names_.push_back(std::make_unique<std::string>(site));
-  aggregator_->accumulate(Update{floats.values(), weight, *names_.back()});
+  if (parts_.size() == 1) values.join();
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    Floats floats(std::exchange(values.parts.at(i), {}));
+    parts_[i]->accumulate(Update{floats.values(), weight, *names_.back()});
+    if (parts_[i]->traits().retains_updates) retained_.push_back(std::move(floats));
+  }
   weights_.push_back(weight);
-  if (aggregator_->traits().retains_updates) retained_.push_back(std::move(floats));
   return std::nullopt;
 }
 
@@ -41,11 +60,21 @@ void RunWork::charge(std::uint64_t round) {
 }
 
 SharedBlob RunWork::finish_aggregate() {
-  if (!aggregator_) throw PluginError(Problem{.what = "there is no aggregator for this round"});
-  if (options_.central) options_.central->check(*aggregator_, weights_);
+  if (parts_.empty()) throw PluginError(Problem{.what = "there is no aggregator for this round"});
+  if (options_.central) options_.central->check(*parts_.front(), weights_);
   const Floats before(model_->bytes);
-  std::vector<float> after(before.values().size());
-  aggregator_->finish(after);
+  const std::size_t size = before.values().size();
+  if (!small_) give_back_memory();  // that the updates were in, before the new model needs some
+  const auto buffer = std::make_shared_for_overwrite<float[]>(size);
+  const std::span<float> after(buffer.get(), size);
+  const std::size_t length = parts_.size() > 1 ? kChunkSize / sizeof(float) : size;
+  for (std::size_t first = 0; auto& part : parts_) {
+    const auto here = after.subspan(first, std::min(length, size - first));
+    std::fill(here.begin(), here.end(), 0.0f);  // a plugin that leaves gaps shows no old memory
+    part->finish(here);
+    part.reset();
+    first += length;
+  }
   drop_aggregate();
   if (!all_finite(after))
     throw PluginError(Problem{
@@ -53,12 +82,12 @@ SharedBlob RunWork::finish_aggregate() {
         .remedy = "look at the updates' norms; [server] norm_bound refuses what is too large"});
   if (options_.central)  // before anything else sees it
     noise_update(after, *options_.layout, options_.central->sigma(), *options_.random);
-  add_scaled(std::span<float>(after), 1.0, before.values());
-  return std::make_shared<const Blob>(Blob::of(bytes_of(std::move(after))));
+  add_scaled(after, 1.0, before.values());
+  return std::make_shared<const Blob>(Blob::of(bytes_of(buffer, size)));
 }
 
 void RunWork::drop_aggregate() {
-  aggregator_.reset();
+  parts_.clear();
   weights_.clear();
   retained_.clear();
   names_.clear();

@@ -34,6 +34,10 @@ class RunJournal {
 
 // Aggregation by a plugin, the model it moves, and the journal: model after = model before + the
 // aggregated update, with noise on it under central privacy.
+//
+// A linear aggregator treats every value alike, so each 1 MiB of the model has one of its own, and
+// an update is never copied out of the messages that it came in; what has been accumulated of it,
+// and what has been finished of a sum, is let go at once. Other aggregators get whole updates.
 class RunWork final : public CoordinatorWork {
  public:
   struct Options {
@@ -52,8 +56,7 @@ class RunWork final : public CoordinatorWork {
   bool small() const override { return small_; }
   bool durable() const override { return options_.journal != nullptr; }
   void open_aggregate(std::uint64_t round) override;
-  std::optional<Refusal> accumulate(const std::string& site, const Bytes& values,
-                                    double weight) override;
+  std::optional<Refusal> accumulate(const std::string& site, Chunks values, double weight) override;
   void charge(std::uint64_t round) override;
   SharedBlob finish_aggregate() override;
   void drop_aggregate() override;
@@ -73,8 +76,8 @@ class RunWork final : public CoordinatorWork {
   SharedBlob
       model_;  // the one copy: a model of the start that is kept would cost its size for good
   bool small_;
-  std::unique_ptr<Aggregator> aggregator_;
-  std::vector<double> weights_;   // of what was accumulated
+  std::vector<std::unique_ptr<Aggregator>> parts_;  // of the model, one after the other
+  std::vector<double> weights_;                     // of what was accumulated
   std::vector<Floats> retained_;  // for an aggregator that looks at all updates at once
   std::vector<std::unique_ptr<std::string>> names_;  // Update::site is a view
 };

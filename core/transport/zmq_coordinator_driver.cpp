@@ -53,7 +53,8 @@ struct ZmqCoordinatorDriver::Loop {
         for (const std::string& site : serve->sites)
           server.announce(serve->blob, site, serve->round);
     } else if (const auto* pull = std::get_if<Pull>(&action)) {
-      BlobFetch fetch(pull->blob, options.run, pull->round, options.largest_update);
+      BlobFetch fetch(pull->blob, options.run, pull->round, options.largest_update,
+                      BlobFetch::Keep::chunks);
       if (const BlobFetch* ended = transfers.start(pull->site, std::move(fetch), clock.now()))
         end_pull(pull->site, *ended);
     } else if (const auto* cancel = std::get_if<CancelPull>(&action)) {
@@ -74,7 +75,7 @@ struct ZmqCoordinatorDriver::Loop {
 
   void end_pull(const std::string& site, const BlobFetch& fetch) {
     if (fetch.state() == BlobFetch::State::done)
-      pending.push_back(PullDone{site, fetch.id(), fetch.bytes()});
+      pending.push_back(PullDone{site, fetch.id(), fetch.chunks()});
     else
       pending.push_back(PullFailed{site, fetch.id(), fetch.corrupted(), fetch.reason()});
     transfers.cancel(site);

@@ -56,6 +56,37 @@ Blob Blob::of(Bytes bytes) {
   return blob;
 }
 
+Chunks::Chunks(const Bytes& whole) {
+  for (std::size_t offset = 0; offset < whole.size(); offset += kChunkSize)
+    parts.push_back(whole.slice(offset, std::min(kChunkSize, whole.size() - offset)));
+}
+
+std::uint64_t Chunks::size() const {
+  std::uint64_t size = 0;
+  for (const Bytes& part : parts) size += part.size();
+  return size;
+}
+
+void Chunks::join() {
+  bool together = true;
+  for (std::size_t i = 1; i < parts.size(); ++i)
+    together = together && parts[i].owner == parts[i - 1].owner &&
+               parts[i].view.data() == parts[i - 1].view.data() + parts[i - 1].size();
+  if (parts.size() < 2) return;
+  const auto whole = static_cast<std::size_t>(size());
+  if (together) {
+    parts = {Bytes{parts[0].owner, {parts[0].view.data(), whole}}};
+    return;
+  }
+  const auto buffer = std::make_shared_for_overwrite<std::uint8_t[]>(whole);
+  for (std::size_t at = 0; Bytes & part : parts) {
+    std::copy(part.view.begin(), part.view.end(), buffer.get() + at);
+    at += part.size();
+    part = {};
+  }
+  parts = {Bytes{buffer, {buffer.get(), whole}}};
+}
+
 bool matches(const BlobId& id, const Bytes& bytes) {
   return bytes.size() == id.size && hash_list(chunk_hashes(bytes)) == id.digest;
 }

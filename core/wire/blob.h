@@ -42,6 +42,17 @@ struct Blob {
   static Blob of(Bytes bytes);
 };
 
+// A blob's bytes in pieces of 1 MiB, so that a reader can let go of each once it is done with it.
+struct Chunks {
+  std::vector<Bytes> parts;  // kChunkSize each; the last one may be shorter
+
+  Chunks() = default;
+  Chunks(const Bytes& whole);  // slices of it
+  std::uint64_t size() const;
+  bool empty() const { return parts.empty(); }
+  void join();  // into one part; parts that lie in one buffer are not copied
+};
+
 // Whether the bytes are the ones that the id names.
 bool matches(const BlobId& id, const Bytes& bytes);
 

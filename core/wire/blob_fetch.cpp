@@ -11,9 +11,9 @@ namespace collegium {
 
 // A request's number is its part's: 0 for the list of hashes, i + 1 for chunk i.
 
-BlobFetch::BlobFetch(BlobId id, RunId run, std::uint64_t round, std::uint64_t largest,
+BlobFetch::BlobFetch(BlobId id, RunId run, std::uint64_t round, std::uint64_t largest, Keep keep,
                      std::size_t window)
-    : id_(id), run_(run), round_(round), window_(std::max<std::size_t>(window, 1)) {
+    : id_(id), run_(run), round_(round), keep_(keep), window_(std::max<std::size_t>(window, 1)) {
   if (id.size > largest || id.size > kMaxBlob)
     fail("the blob has " + std::to_string(id.size) + " bytes, more than the " +
          std::to_string(std::min<std::uint64_t>(largest, kMaxBlob)) + " expected at most");
@@ -81,7 +81,8 @@ BlobFetch::State BlobFetch::take_list(const Message& chunk) {
   try {
     hashes_.resize(id_.chunks());
     parts_.assign(id_.chunks(), Part::missing);
-    buffer_ = std::make_shared_for_overwrite<std::uint8_t[]>(id_.size);
+    if (keep_ == Keep::chunks) chunks_.resize(id_.chunks());
+    if (keep_ == Keep::whole) buffer_ = std::make_shared_for_overwrite<std::uint8_t[]>(id_.size);
   } catch (const std::bad_alloc&) {
     return fail("no memory for " + std::to_string(id_.size) + " bytes");
   }
@@ -97,7 +98,11 @@ BlobFetch::State BlobFetch::take_chunk(const Message& chunk, std::size_t index) 
   if (chunk.payload.size() != length_of(index)) return bad("a chunk has a wrong length");
   if (hash_bytes(chunk.payload.view) != hashes_[index])
     return bad("a chunk is not the one its hash names");
-  std::memcpy(buffer_.get() + index * kChunkSize, chunk.payload.view.data(), chunk.payload.size());
+  if (buffer_)
+    std::memcpy(buffer_.get() + index * kChunkSize, chunk.payload.view.data(),
+                chunk.payload.size());
+  else
+    chunks_[index] = chunk.payload;
   parts_[index] = Part::here;
   received_ += chunk.payload.size();
   if (++here_ == parts_.size()) state_ = State::done;
@@ -114,8 +119,16 @@ void BlobFetch::resume() {
 }
 
 Bytes BlobFetch::bytes() const {
-  if (state_ != State::done) return {};
+  if (state_ != State::done || !buffer_) return {};
   return Bytes{buffer_, {buffer_.get(), static_cast<std::size_t>(id_.size)}};
+}
+
+Chunks BlobFetch::chunks() const {
+  if (state_ != State::done) return {};
+  if (buffer_) return bytes();
+  Chunks chunks;
+  chunks.parts = chunks_;
+  return chunks;
 }
 
 BlobFetch::State BlobFetch::bad(std::string reason) {
@@ -125,6 +138,7 @@ BlobFetch::State BlobFetch::bad(std::string reason) {
 BlobFetch::State BlobFetch::fail(std::string reason) {
   reason_ = std::move(reason);
   buffer_.reset();
+  chunks_.clear();
   return state_ = State::failed;
 }
 

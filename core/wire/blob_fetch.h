@@ -12,20 +12,21 @@ namespace collegium {
 
 // Pulls one blob: first the list of its chunk hashes (checked against the blob's own name), then
 // the chunks, each checked on arrival, at most `window` unanswered at a time. After a lost line it
-// goes on with what is missing. Memory: one buffer of the blob's size, taken only after the size
-// was found to be at most `largest` and the list true. Pure: the caller sends what next() returns
-// and hands over what arrives.
+// goes on with what is missing. Memory: the blob's size, taken only after the size was found to be
+// at most `largest` and the list true. Pure: the caller sends what next() returns and hands over
+// what arrives.
 class BlobFetch {
  public:
   static constexpr std::size_t kWindow = 8;
   static constexpr int kBadAnswers = 3;  // so many false chunks end the transfer
 
   enum class State { fetching, done, failed };
+  enum class Keep { whole, chunks };  // in one buffer, or in the messages that they came in
 
   // `round` and `run` go into every request. A size above `largest` or above kMaxBlob fails at
   // once.
   BlobFetch(BlobId id, RunId run, std::uint64_t round, std::uint64_t largest,
-            std::size_t window = kWindow);
+            Keep keep = Keep::whole, std::size_t window = kWindow);
 
   std::vector<Message> next();  // the fetches to send now; empty when the window is full
   State take(
@@ -38,6 +39,7 @@ class BlobFetch {
   const BlobId& id() const { return id_; }
   std::uint64_t received() const { return received_; }  // verified bytes so far
   Bytes bytes() const;                                  // the whole blob once done
+  Chunks chunks() const;                                // the same in pieces
 
  private:
   enum class Part : std::uint8_t { missing, asked, here };
@@ -52,13 +54,15 @@ class BlobFetch {
   BlobId id_;
   RunId run_;
   std::uint64_t round_;
+  Keep keep_;
   std::size_t window_;
   State state_ = State::fetching;
   std::string reason_;
   Part list_ = Part::missing;
   std::vector<Digest> hashes_;
   std::vector<Part> parts_;
-  std::shared_ptr<std::uint8_t[]> buffer_;
+  std::shared_ptr<std::uint8_t[]> buffer_;  // Keep::whole
+  std::vector<Bytes> chunks_;               // Keep::chunks
   std::uint64_t received_ = 0;
   std::size_t here_ = 0;
   std::size_t in_flight_ = 0;

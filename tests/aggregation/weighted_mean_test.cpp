@@ -66,7 +66,7 @@ TEST(WeightedMean, StaysWithinItsStatedErrorForUpToAThousandSites) {
         absolute += static_cast<long double>(w) * std::abs(values[i]);
         weight += w;
       }
-      EXPECT_LE(std::abs(delta[i] - sum / weight), 0x1p-23L * absolute / weight)
+      EXPECT_LE(std::abs(delta[i] - sum / weight), 0x1p-22L * absolute / weight)
           << sites << " sites, value " << i;
     }
   }

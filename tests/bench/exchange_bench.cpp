@@ -4,6 +4,7 @@
 // minute, ZeroMQ with CURVE alone moves the same bytes in the same chunks and hashes them where
 // they arrive: a round cannot be faster than that.
 //   collegium_bench_exchange [MEGABYTES [SITES [ROUNDS]]]
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,12 +35,22 @@ struct Sizes {
 struct Measured {
   double seconds = 0;  // median of the rounds
   double slowest = 0;
+  double work = 0;    // seconds of processor time a round, of both processes
   double memory = 0;  // peak of the coordinator's process, in bytes
   bool finished = false;
 };
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+double work_of_children() {
+  rusage used{};
+  ::getrusage(RUSAGE_CHILDREN, &used);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 double peak_memory() {
@@ -53,12 +64,16 @@ Measured measured(std::vector<double> rounds, bool finished) {
   rounds.erase(rounds.begin(), rounds.begin() + (rounds.empty() ? 0 : 1));
   if (rounds.empty()) return {};
   std::sort(rounds.begin(), rounds.end());
-  return {rounds[rounds.size() / 2], rounds.back(), peak_memory(), finished};
+  return {.seconds = rounds[rounds.size() / 2],
+          .slowest = rounds.back(),
+          .memory = peak_memory(),
+          .finished = finished};
 }
 
 // Two processes: `coordinate` gives out its address and measures, `take_part` gets the address.
 template <class Coordinate, class TakePart>
-Measured in_two_processes(Coordinate&& coordinate, TakePart&& take_part) {
+Measured in_two_processes(const Sizes& sizes, Coordinate&& coordinate, TakePart&& take_part) {
+  const double work_before = work_of_children();
   int address_pipe[2], result_pipe[2];
   if (::pipe(address_pipe) != 0 || ::pipe(result_pipe) != 0) std::abort();
   const pid_t coordinator = ::fork();
@@ -83,6 +98,7 @@ Measured in_two_processes(Coordinate&& coordinate, TakePart&& take_part) {
   ::waitpid(sites, nullptr, 0);
   for (const int end : {address_pipe[0], address_pipe[1], result_pipe[0], result_pipe[1]})
     ::close(end);
+  result.work = (work_of_children() - work_before) / static_cast<double>(sizes.rounds + 1);
   return result;
 }
 
@@ -139,7 +155,7 @@ Measured exchange(const Sizes& sizes) {
       });
     for (std::thread& thread : threads) thread.join();
   };
-  return in_two_processes(coordinate, take_part);
+  return in_two_processes(sizes, coordinate, take_part);
 }
 
 // The same bytes over sockets alone: chunks out to everybody, then chunks back, hashed on arrival.
@@ -212,14 +228,15 @@ Measured raw(const Sizes& sizes) {
       });
     for (std::thread& thread : threads) thread.join();
   };
-  return in_two_processes(coordinate, take_part);
+  return in_two_processes(sizes, coordinate, take_part);
 }
 
 void print(const char* name, const Measured& result, const Sizes& sizes) {
-  std::printf("%-44s median %6.2f s   slowest %6.2f s   coordinator's peak %5.2f x the model%s\n",
-              name, result.seconds, result.slowest,
-              result.memory / static_cast<double>(sizes.bytes),
-              result.finished ? "" : "   DID NOT FINISH");
+  std::printf(
+      "%-44s median %6.2f s   slowest %6.2f s   work %5.2f CPU s   coordinator's peak %5.2f x the "
+      "model%s\n",
+      name, result.seconds, result.slowest, result.work,
+      result.memory / static_cast<double>(sizes.bytes), result.finished ? "" : "   DID NOT FINISH");
 }
 
 double load() {

@@ -78,6 +78,7 @@ TEST(CoordinatorCollect, AggregatesNothingThatCouldNotBePaidFor) {
 
 TEST(CoordinatorCollect, PullsInCohortOrderOnceNoMoreAreAwaitedAndStagesTwoAtATime) {
   CoordinatorDesk desk(kBig);
+  desk.options.staging = 2;
   desk.join_all();
   const SharedBlob update = blob_with(kBig, 1);
   desk.result("leeds", 1, update);
@@ -94,6 +95,19 @@ TEST(CoordinatorCollect, PullsInCohortOrderOnceNoMoreAreAwaitedAndStagesTwoAtATi
   EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Pull>()), ElementsAre("leeds"));
 }
 
+TEST(CoordinatorCollect, HasOneUpdateInMemoryUnlessToldOtherwise) {
+  CoordinatorDesk desk(kBig);
+  desk.join_all();
+  const SharedBlob update = blob_with(kBig, 1);
+  for (const std::string& site : desk.options.sites) desk.result(site, 1, update);
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Pull>()), ElementsAre("guys"));
+  desk.give(at_coordinator::PullDone{"guys", update->id, update->bytes});
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Accumulate>()), ElementsAre("guys"));
+  EXPECT_THAT(desk.now_of<at_coordinator::Pull>(), IsEmpty());
+  desk.give(at_coordinator::Accumulated{1, 1, "guys", {}});
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Pull>()), ElementsAre("kings"));
+}
+
 TEST(CoordinatorCollect, PullsAsResultsComeWhenOrderDoesNotMatter) {
   CoordinatorDesk desk(kBig);
   desk.options.deterministic = false;
@@ -108,6 +122,7 @@ TEST(CoordinatorCollect, PullsAsResultsComeWhenOrderDoesNotMatter) {
 TEST(CoordinatorCollect, GivesUpAPullThatDoesNotMoveAndClosesWithoutIt) {
   CoordinatorDesk desk(kBig);
   desk.options.silence_limit = 1e9;
+  desk.options.staging = 2;
   desk.join_all();
   const SharedBlob update = blob_with(kBig, 1);
   for (const std::string& site : desk.options.sites) desk.result(site, 1, update);

@@ -162,7 +162,7 @@ void World::accumulate(const at_coordinator::Accumulate& action) {
     const auto refusal = check_values(rules, action.values);
     if (!refusal) {
       const int times = plan_.bug == PlantedBug::accumulates_twice && chance(0.1) ? 2 : 1;
-      const std::vector<float> values = floats_of(action.values);
+      const std::vector<float> values = floats_of(action.values.parts.at(0));
       for (int time = 0; time < times; ++time) {
         for (std::size_t i = 0; i < kFloats; ++i)
           process.sum[i] += static_cast<float>(action.weight) * values[i];

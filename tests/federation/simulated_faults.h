@@ -29,7 +29,7 @@ struct Plan {
   std::size_t sites = 3;
   std::size_t min_sites = 2;
   std::uint64_t rounds = 3;
-  std::size_t staging = 2;
+  std::size_t staging = 1;
   bool deterministic = true;
   bool is_private = false;
   bool is_central = false;     // the coordinator charges every round and adds noise to it

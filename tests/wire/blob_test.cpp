@@ -88,7 +88,7 @@ INSTANTIATE_TEST_SUITE_P(Sizes, Transfer,
 TEST(BlobFetch, AsksForTheListFirstAndThenNeverForMoreThanItsWindow) {
   const auto blob = blob_of(12 * kChunkSize);
   const BlobServer server = serving(blob);
-  BlobFetch fetch(blob->id, kRun, kRound, blob->id.size, 4);
+  BlobFetch fetch(blob->id, kRun, kRound, blob->id.size, BlobFetch::Keep::whole, 4);
   auto asked = fetch.next();
   ASSERT_EQ(asked.size(), 1u);
   EXPECT_EQ(asked[0].body.integer("offset"), -1);
@@ -104,7 +104,7 @@ TEST(BlobFetch, AsksForTheListFirstAndThenNeverForMoreThanItsWindow) {
 TEST(BlobFetch, GoesOnWithWhatIsMissingAfterALostLine) {
   const auto blob = blob_of(6 * kChunkSize);
   const BlobServer server = serving(blob);
-  BlobFetch fetch(blob->id, kRun, kRound, blob->id.size, 4);
+  BlobFetch fetch(blob->id, kRun, kRound, blob->id.size, BlobFetch::Keep::whole, 4);
   fetch.take(server.answer("guys", fetch.next().at(0)));
   const auto asked = fetch.next();
   fetch.take(server.answer("guys", asked[1]));
@@ -141,7 +141,7 @@ TEST(BlobFetch, RefusesASizeAboveTheExpectedBeforeAskingForAnything) {
 }
 
 TEST(BlobFetch, ABadChunkIsAskedForAgainAndAPeerThatKeepsSendingThemIsGivenUp) {
-  const auto blob = blob_of(2 * kChunkSize);
+  const auto blob = blob_of(kChunkSize);
   const BlobServer server = serving(blob);
   BlobFetch fetch(blob->id, kRun, kRound, blob->id.size);
   fetch.take(server.answer("guys", fetch.next().at(0)));
@@ -158,6 +158,48 @@ TEST(BlobFetch, ABadChunkIsAskedForAgainAndAPeerThatKeepsSendingThemIsGivenUp) {
   EXPECT_EQ(fetch.state(), BlobFetch::State::failed);
   EXPECT_EQ(fetch.received(), 0u);
   EXPECT_TRUE(fetch.bytes().empty());
+}
+
+TEST(BlobFetch, OneBadChunkAmongGoodOnesIsFoundAndIsAllThatIsAskedForAgain) {
+  const auto blob = blob_of(8 * kChunkSize);
+  const BlobServer server = serving(blob);
+  BlobFetch fetch(blob->id, kRun, kRound, blob->id.size, BlobFetch::Keep::chunks);
+  fetch.take(server.answer("guys", fetch.next().at(0)));
+  for (const Message& asked : fetch.next()) {
+    Message answer = server.answer("guys", asked);
+    if (asked.body.integer("offset") == 3 * std::int64_t{kChunkSize}) {
+      std::vector<std::uint8_t> bytes(answer.payload.view.begin(), answer.payload.view.end());
+      bytes.back() ^= 128;
+      answer.payload = Bytes::owning(std::move(bytes));
+    }
+    fetch.take(answer);
+  }
+  EXPECT_EQ(fetch.received(), 7 * kChunkSize);
+  const auto again = fetch.next();
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0].body.integer("offset"), 3 * std::int64_t{kChunkSize});
+  EXPECT_TRUE(fetch.chunks().empty());
+  EXPECT_EQ(fetch.take(server.answer("guys", again[0])), BlobFetch::State::done);
+  const Chunks chunks = fetch.chunks();
+  ASSERT_EQ(chunks.parts.size(), 8u);
+  EXPECT_EQ(chunks.size(), blob->id.size);
+  for (std::size_t i = 0; i < 8; ++i)
+    EXPECT_TRUE(same(chunks.parts[i], blob->bytes.slice(i * kChunkSize, kChunkSize)));
+}
+
+TEST(Chunks, OfOneBufferAreJoinedWithoutACopyAndOthersWithOne) {
+  const auto blob = blob_of(2 * kChunkSize + 5);
+  Chunks slices(blob->bytes);
+  ASSERT_EQ(slices.parts.size(), 3u);
+  EXPECT_EQ(slices.parts[2].size(), 5u);
+  slices.join();
+  ASSERT_EQ(slices.parts.size(), 1u);
+  EXPECT_EQ(slices.parts[0].view.data(), blob->bytes.view.data());
+  Chunks apart(blob->bytes);
+  apart.parts[1] = Bytes::copy_of(apart.parts[1].view);
+  apart.join();
+  ASSERT_EQ(apart.parts.size(), 1u);
+  EXPECT_TRUE(same(apart.parts[0], blob->bytes));
 }
 
 TEST(BlobFetch, AListThatIsNotTheBlobsIsNotBelieved) {
@@ -188,7 +230,8 @@ TEST(BlobFetch, SurvivesARandomLine) {
   int done = 0;
   for (unsigned seed = 0; seed < 30; ++seed) {
     std::mt19937 random(seed);
-    BlobFetch fetch(blob->id, kRun, kRound, blob->id.size, 1 + random() % 8);
+    BlobFetch fetch(blob->id, kRun, kRound, blob->id.size, BlobFetch::Keep(seed % 2),
+                    1 + random() % 8);
     std::vector<Message> line;
     for (int step = 0; step < 3000 && fetch.state() == BlobFetch::State::fetching; ++step) {
       for (Message& message : fetch.next()) line.push_back(std::move(message));
@@ -205,7 +248,9 @@ TEST(BlobFetch, SurvivesARandomLine) {
     ASSERT_NE(fetch.state(), BlobFetch::State::fetching);
     if (fetch.state() == BlobFetch::State::done) {
       ++done;
-      EXPECT_TRUE(same(fetch.bytes(), blob->bytes));
+      Chunks chunks = fetch.chunks();
+      chunks.join();
+      EXPECT_TRUE(same(chunks.parts.at(0), blob->bytes));
     }
   }
   EXPECT_GT(done, 10);

@@ -21,8 +21,10 @@ struct Update {
 class COLLEGIUM_API Aggregator {
  public:
   struct Traits {
-    bool linear = false;  // result = sum of fixed multiples of updates / sum of weights (needed by
-                          // secure sums)
+    // Every value of the result = sum of fixed multiples of the updates' values there / sum of
+    // weights (needed by secure sums). A large model is then handed over in parts, each to an
+    // instance of its own.
+    bool linear = false;
     bool retains_updates = false;  // spans given to accumulate() must live until finish()
   };
 
