@@ -26,6 +26,10 @@ if(COLLEGIUM_SANITIZE)
   add_link_options(-fsanitize=${COLLEGIUM_SANITIZE})
 endif()
 
+if(COLLEGIUM_FUZZ)   # libFuzzer steers by the branches of the code it tries, so that code has to count them
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
+endif()
+
 # collegium_warnings(target): our own code is held to these; headers of others are system includes.
 function(collegium_warnings target)
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall> $<$<COMPILE_LANGUAGE:CXX>:-Wextra>

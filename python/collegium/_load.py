@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from collegium import _core as core
+try:
+    from collegium import _core as core
+except ImportError as error:
+    if "cannot open shared object" not in str(error):
+        raise
+    raise ImportError(
+        f"{error}; collegium uses the ZeroMQ, libsodium and SQLite of the system: "
+        "apt-get install libzmq5 libsodium23 libsqlite3-0",
+        name="collegium",
+    ) from error
 
 _present = ".".join(torch.__version__.split("+")[0].split(".")[:2])
 _compiled = ".".join(core.torch_version.split("+")[0].split(".")[:2])
@@ -12,7 +21,8 @@ if _present != _compiled:
     raise ImportError(
         f"this build of collegium was compiled against torch {core.torch_version}, but torch "
         f"{torch.__version__} is installed; install 'torch=={_compiled}.*', or build collegium again "
-        "with pip install --no-build-isolation ."
+        "with pip install --no-build-isolation .",
+        name="collegium",
     )
 
 __all__ = ["core"]

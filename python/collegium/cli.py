@@ -20,6 +20,24 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Show no live table.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"collegium {version('collegium')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def server(
     config: Annotated[Path, typer.Argument(help="federation.toml")], quiet: Quiet = False
@@ -94,14 +112,17 @@ def plugins(
     paths: Annotated[list[Path] | None, typer.Argument(help="Further files or folders.")] = None,
     json: Json = False,
 ) -> None:
-    """List aggregators and mechanisms, and why a file was refused."""
+    """List aggregators and mechanisms, and why a file was refused. --json has the hashes for pins."""
     from collegium import plugins as known
 
     frame = known.list(paths or ())
     if json:
         typer.echo(frame.to_json(orient="records", indent=2))
-    else:
-        typer.echo(frame.to_string(index=False, na_rep=""))
+        return
+    shown = frame[["name", "kind", "version", "file"]]
+    _print_table(shown[frame["refused"] == ""], "plugins")
+    for row in frame[frame["refused"] != ""].itertuples():
+        typer.echo(f"\nrefused: {row.file}\n{row.refused}")
 
 
 @app.command()
@@ -116,29 +137,27 @@ def status(
         typer.echo(run.summary())
         return
     typer.echo(repr(run))
-    for title, frame in (
-        ("sites", run.sites),
-        ("last rounds", run.rounds.tail(5)),
-        ("privacy", run.privacy),
-    ):
-        typer.echo(
-            f"\n{title}\n{frame.to_string(index=False, na_rep='–') if not frame.empty else 'none'}"
-        )
+    _print_table(run.sites.drop(columns="public_key"), "sites")
+    rounds = run.rounds.tail(5)
+    _print_table(
+        rounds[["number", "state", "attempts", "closed", "seconds", "reason"]], "last rounds"
+    )
+    if run.config.get("privacy"):
+        _print_table(run.privacy, "privacy")
+    else:
+        typer.echo("\nno privacy: updates are encrypted, and neither clipped nor noised")
     _left_out(run)
 
 
 @app.command()
 def budget(
-    state: Annotated[Path, typer.Argument(help="The site's state folder ([site] state).")],
+    state: Annotated[Path, typer.Argument(help="The site's state folder (state in site.toml).")],
     json: Json = False,
     export: Annotated[
         bool, typer.Option("--export", help="Print every charge as a line of JSON.")
     ] = False,
 ) -> None:
     """What a site's data sets have spent, and what is left. Checks the ledger; only reads, also while the site runs."""
-    from rich.console import Console
-
-    from collegium.display import as_table
     from collegium.ledger import Ledger, json_text
 
     ledger = Ledger(state)
@@ -148,9 +167,8 @@ def budget(
     elif json:
         typer.echo(json_text(balance, indent=2))
     else:
-        console = Console()
-        console.print(as_table(ledger.budget, f"privacy in {state}"))
-        console.print(as_table(ledger.runs, "runs"))
+        _print_table(ledger.budget, f"privacy in {state}")
+        _print_table(ledger.runs, "runs")
         for sentence in ledger.sentences():
             typer.echo(sentence)
         typer.echo(f"{balance['charges']} charges, unbroken chain, head {ledger.verify()}")
@@ -160,7 +178,7 @@ def budget(
 
 @app.command()
 def adopt(
-    state: Annotated[Path, typer.Argument(help="The site's state folder ([site] state).")],
+    state: Annotated[Path, typer.Argument(help="The site's state folder (state in site.toml).")],
 ) -> None:
     """Say that a state folder which was moved or restored is the only and the newest copy: its site may go on.
 
@@ -183,10 +201,25 @@ def report(
     typer.echo(Run(folder).report(output))
 
 
+def _print_table(frame, title: str) -> None:
+    """A table as wide as the terminal; where output goes to a file or pipe, as wide as it needs."""
+    from rich.console import Console
+
+    from collegium.display import as_table
+
+    if frame.empty:
+        typer.echo(f"\n{title}: none")
+        return
+    console = Console()
+    if not console.is_terminal:
+        console.width = 500
+    typer.echo()
+    console.print(as_table(frame, title))
+
+
 def _left_out(run) -> None:
-    left_out = run.left_out
-    if not left_out.empty:
-        typer.echo(f"\nnot in every round:\n{left_out.to_string(index=False)}")
+    if not run.left_out.empty:
+        _print_table(run.left_out, "not in every round")
 
 
 def guarded(commands: typer.Typer) -> None:
@@ -202,9 +235,11 @@ def guarded(commands: typer.Typer) -> None:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # a wrong command line
             error.show()
             sys.exit(error.exit_code)
-        known = isinstance(error, (FileNotFoundError, PermissionError)) or type(
-            error
-        ).__module__.startswith("collegium")
+        known = (
+            isinstance(error, (FileNotFoundError, PermissionError))
+            or type(error).__module__.startswith("collegium")
+            or (isinstance(error, ImportError) and error.name == "collegium")
+        )
         if not known:
             raise
         typer.echo(f"collegium: {error}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _SHOWN_ROUNDS = 12
+_MOMENT = re.compile(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?Z$")
 
 
 def summarise(event: dict[str, Any]) -> dict[str, str]:
@@ -31,7 +33,7 @@ def summarise(event: dict[str, Any]) -> dict[str, str]:
 
     epsilon = [c["epsilon"] for c in accepted if c["epsilon"] is not None]
     left_out = [
-        f"{c['site']}: {c['state']}, {c['reason']}"
+        f"{c['site']}: {c['state']}, {one_line(c['reason'])}"
         for c in contributions
         if c["state"] != "accepted"
     ]
@@ -146,12 +148,12 @@ class LiveDisplay(Display):
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=self._title, title_justify="left", box=None, pad_edge=False)
+        table = Table(title=Text(self._title), title_justify="left", box=None, pad_edge=False)
         columns = ("round", "sites", "loss", "Dice", "epsilon", "MB moved", "seconds", "left out")
         for name in columns:
             table.add_column(name, justify="left" if name == "left out" else "right")
         for row in self._closed[-_SHOWN_ROUNDS:]:
-            table.add_row(*(row[name] for name in columns))
+            table.add_row(*(Text(row[name]) for name in columns))
         progress = (
             "training: " + "  ".join(self._sites.values())
             if self._sites
@@ -179,17 +181,33 @@ def make_display(title: str, rounds: int, *, shown: bool) -> Display:
 
 
 def as_table(frame: pd.DataFrame, title: str) -> Table:
-    """A frame as a table for the terminal: three digits, a dash where a value is missing."""
-    import pandas as pd
+    """A frame as a table for the terminal: four digits, times to the second, a dash where a value is missing."""
+    from pandas.api.types import is_numeric_dtype
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=Text(title), title_justify="left", box=None, pad_edge=False)
     for name in frame.columns:
-        table.add_column(str(name), justify="left" if frame[name].dtype == object else "right")
+        table.add_column(str(name), justify="right" if is_numeric_dtype(frame[name]) else "left")
     for row in frame.itertuples(index=False):
-        cells = ("–" if pd.isna(v) else f"{v:.3f}" if isinstance(v, float) else str(v) for v in row)
-        table.add_row(*cells)
+        table.add_row(*(Text(_cell(value)) for value in row))  # "[network]" is no markup
     return table
+
+
+def _cell(value: Any) -> str:
+    import pandas as pd
+
+    if pd.isna(value) or value == "":
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = _MOMENT.sub(r"\1 \2", str(value))
+    return one_line(text)
+
+
+def one_line(text: str) -> str:
+    """An error's lines (what, expected, found, remedy) as one, for a row of a table."""
+    return "; ".join(" ".join(line.split()) for line in text.splitlines())
 
 
 __all__ = ["Display", "as_table", "make_display", "summarise"]

@@ -126,7 +126,6 @@ class Run:
         frame["neighbours"] = (
             f"one {settings.get('unit', 'patient')} added or removed" if settings else ""
         )
-        frame["accountant"] = "RDP" if settings else ""
         return frame
 
     @property

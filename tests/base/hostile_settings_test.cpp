@@ -52,6 +52,16 @@ TEST(HostileSettings, SaysWhereTheNestingIs) {
   EXPECT_EQ(refusal("a = 1\nb = " + repeat("[", 40)).where, "body:2:37");
 }
 
+TEST(HostileSettings, LettersOfOtherLanguagesBelongInTexts) {
+  // One of each range that toml++ tells white space by, for the undefined-behaviour sanitizer.
+  for (const char* letter :
+       {"\u00e4", "\u0135", "\u03a9", "\u17ff", "\u2100", "\u2fff", "\ufefe"}) {
+    EXPECT_EQ(Settings::parse("a = '" + std::string(letter) + "'", "body").text("a"), letter);
+    EXPECT_THAT(refusal("a = [1, " + std::string(letter)).where, HasSubstr("body:1")) << letter;
+    EXPECT_THAT(refusal(std::string(letter) + " = 1").where, HasSubstr("body:1")) << letter;
+  }
+}
+
 TEST(HostileSettings, CountsNoBracketsInsideTextsAndComments) {
   const std::string brackets = repeat("[{.", 100);
   EXPECT_NO_THROW(

@@ -1,0 +1,9 @@
+from __future__ import annotations
+import typing
+__all__: list[str] = ['adopt', 'balance', 'set_budget']
+def adopt(folder: str) -> None:
+    ...
+def balance(folder: str) -> dict:
+    ...
+def set_budget(folder: str, dataset: str, *, epsilon: typing.SupportsFloat | typing.SupportsIndex, delta: typing.SupportsFloat | typing.SupportsIndex, unit: str) -> None:
+    ...
