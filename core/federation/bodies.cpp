@@ -1,6 +1,7 @@
 #include "federation/bodies.h"
 
 #include <charconv>
+#include <cmath>
 #include <limits>
 
 #include "collegium/error.h"
@@ -205,9 +206,9 @@ Settings ResultBody::write() const {
   if (!note.empty()) body.set("note", note);
   if (epsilon && delta) {
     Settings spent;
-    spent.set("epsilon", *epsilon);
-    if (lifetime) spent.set("lifetime", *lifetime);
-    spent.set("delta", *delta);
+    spent.set("delta", *delta);  // numbers of a message are finite: one without a bound is left out
+    if (std::isfinite(*epsilon)) spent.set("epsilon", *epsilon);
+    if (lifetime && std::isfinite(*lifetime)) spent.set("lifetime", *lifetime);
     body.set("spent", spent);
   }
   write_position(body, ledger);
@@ -218,6 +219,10 @@ Settings ResultBody::write() const {
 ResultBody ResultBody::read(const Settings& body) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   const Settings spent = body.table("spent");
+  const std::optional<double> delta = maybe_number(spent, "delta");
+  const auto of_spent = [&](const char* key) {
+    return delta ? std::optional(spent.number(key, kInfinity)) : std::nullopt;
+  };
   return {.attempt = count_of(body, "attempt", 1),
           .model = digest_of(body, "model"),
           .steps = body.integer("steps"),
@@ -225,9 +230,9 @@ ResultBody ResultBody::read(const Settings& body) {
           .loss = maybe_number(body, "loss"),
           .metrics = read_metrics(body),
           .note = body.text("note", ""),
-          .epsilon = maybe_number(spent, "epsilon"),
-          .lifetime = maybe_number(spent, "lifetime"),
-          .delta = maybe_number(spent, "delta"),
+          .epsilon = of_spent("epsilon"),
+          .lifetime = of_spent("lifetime"),
+          .delta = delta,
           .ledger = read_position(body),
           .update = BlobNote::read(body, "update")};
 }

@@ -36,7 +36,7 @@ struct Contribution {
   double seconds = 0;       // from task to announcement
   std::uint64_t bytes = 0;  // of the update
   std::optional<BlobId> update;
-  // Under privacy, as the site says.
+  // Under privacy, as the site says. Infinite: what the site released has no bound.
   std::optional<double> epsilon;   // of this run: its whole schedule, and what came beyond it
   std::optional<double> lifetime;  // of everything its data set was ever charged for
   std::optional<double> delta;     // of both

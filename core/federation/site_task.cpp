@@ -196,12 +196,12 @@ void Site::State::on(const at_site::Trained& event) {
     body.note = result.note;
   }
   if (!result.note.empty()) log(Level::info, result.note);
-  if (charge && std::isfinite(charge->epsilon) && std::isfinite(charge->delta)) {
+  if (charge) {
     body.epsilon = charge->epsilon;
     body.delta = charge->delta;
-    if (std::isfinite(charge->lifetime)) body.lifetime = charge->lifetime;
+    body.lifetime = charge->lifetime;
+    body.ledger = charge->ledger;
   }
-  if (charge) body.ledger = charge->ledger;
   const std::uint64_t attempt = charge_attempt();
   storing = StoredResult{run,          task->round, attempt, task->body.model.id.digest,
                          body.write(), event.update};

@@ -1,5 +1,7 @@
 #include "runtime/store_journal.h"
 
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace collegium {
@@ -23,6 +25,10 @@ std::vector<MetricRow> rows_of(const std::string& site, std::uint64_t round,
                     .value = metric.value,
                     .count = metric.count});
   return rows;
+}
+
+bool promises_nothing(const ContributionRow& row) {
+  return row.state == "accepted" && row.epsilon && std::isinf(*row.epsilon);
 }
 
 }  // namespace
@@ -101,6 +107,8 @@ void StoreJournal::round(const RoundRecord& record, std::span<const float> model
                .reason = record.reason};
   {
     const std::lock_guard lock(mutex_);
+    if (std::any_of(contributions.begin(), contributions.end(), promises_nothing))
+      store_.mark_not_private();
     if (record.closed) {
       row.model = store_.write_checkpoint(record.round, layout_, model);
       store_.close_round(row, contributions, metrics);
@@ -114,7 +122,7 @@ void StoreJournal::round(const RoundRecord& record, std::span<const float> model
 
 void StoreJournal::charge(std::uint64_t round, const PrivacyEvent& event, double delta) {
   const std::lock_guard lock(mutex_);
-  store_.charge(round, event, delta);
+  if (std::isinf(store_.charge(round, event, delta).epsilon)) store_.mark_not_private();
 }
 
 void StoreJournal::metrics(const std::string& site, std::uint64_t round,

@@ -19,6 +19,8 @@ namespace collegium {
 namespace {
 
 constexpr const char* kFinalModel = "model.safetensors";
+constexpr const char* kUnbounded =
+    "NOT PRIVATE: something in it was released without a bound on what it gives away";
 
 std::string now() { return timestamp(std::chrono::system_clock::now()); }
 
@@ -135,11 +137,26 @@ std::optional<RunStore::Closed> RunStore::last_closed() const {
   return Closed{static_cast<std::uint64_t>(row.integer(0)), {row.text(1), row.text(2)}};
 }
 
+void RunStore::mark_not_private() {
+  if (meta("privacy") == kUnbounded) return;
+  Transaction transaction(database_);
+  set_meta("privacy", kUnbounded);
+  transaction.commit();
+}
+
+std::map<std::string, std::string> RunStore::stamps() const {
+  std::map<std::string, std::string> stamps = {{"collegium.run", info_.run}};
+  if (const std::string privacy = meta("privacy"); !privacy.empty())
+    stamps["collegium.privacy"] = privacy;
+  return stamps;
+}
+
 Checkpoint RunStore::write_checkpoint(std::uint64_t round, const Layout& layout,
                                       std::span<const float> model) {
   Checkpoint checkpoint{checkpoint_name(round), hash_of(model)};
-  save_safetensors(folder_ / checkpoint.file, layout, model,
-                   {{"collegium.run", info_.run}, {"collegium.round", std::to_string(round)}});
+  auto stamps = this->stamps();
+  stamps["collegium.round"] = std::to_string(round);
+  save_safetensors(folder_ / checkpoint.file, layout, model, stamps);
   return checkpoint;
 }
 
@@ -342,7 +359,7 @@ void RunStore::events(std::span<const EventRow> events) {
 void RunStore::finish(std::string_view state, std::string_view reason, const Layout& layout,
                       std::span<const float> model) {
   if (!model.empty()) {
-    save_safetensors(folder_ / kFinalModel, layout, model, {{"collegium.run", info_.run}});
+    save_safetensors(folder_ / kFinalModel, layout, model, stamps());
   }
   Transaction transaction(database_);
   set_meta("state", state);

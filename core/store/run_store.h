@@ -120,6 +120,10 @@ class RunStore {
   };
   std::optional<Closed> last_closed() const;
 
+  // Something that went into the model was released without a bound on what it gives away: the
+  // run's `meta` and every model written from now on say NOT PRIVATE. Durable when it returns.
+  void mark_not_private();
+
   // Durable when it returns. Round 0 is the model the run starts from.
   Checkpoint write_checkpoint(std::uint64_t round, const Layout& layout,
                               std::span<const float> model);
@@ -166,6 +170,7 @@ class RunStore {
   void write_round(const RoundRow& round, std::string_view state,
                    std::span<const ContributionRow> contributions,
                    std::span<const MetricRow> metrics);
+  std::map<std::string, std::string> stamps() const;  // the metadata of a model
   std::string meta(std::string_view key) const;
   void set_meta(std::string_view key, std::string_view value);
 

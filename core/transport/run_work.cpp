@@ -5,6 +5,7 @@
 
 #include "collegium/error.h"
 #include "collegium/vector_ops.h"
+#include "privacy/foretold.h"
 #include "privacy/update_noise.h"
 
 #ifdef __GLIBC__
@@ -56,7 +57,8 @@ std::optional<Refusal> RunWork::accumulate(const std::string& site, Chunks value
 }
 
 void RunWork::charge(std::uint64_t round) {
-  options_.journal->charge(round, options_.central->event(), options_.central->delta);
+  const auto event = charged_for(options_.central->event(), options_.random->is_private());
+  options_.journal->charge(round, event, options_.central->delta);
 }
 
 SharedBlob RunWork::finish_aggregate() {

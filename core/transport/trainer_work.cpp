@@ -9,6 +9,7 @@
 #include "collegium/error.h"
 #include "config/privacy_config.h"
 #include "config/training_config.h"
+#include "privacy/foretold.h"
 #include "privacy/noise.h"
 #include "privacy/update_noise.h"
 
@@ -67,15 +68,20 @@ void TrainerWork::begin(const at_site::Prepare& run) {
   options_.vault->begin(run, schedule);
 }
 
+// For the schedule of a run and for each of its rounds alike. The trainer speaks for its own noise;
+// noise that follows from a test key hides nothing, and is charged so.
 std::vector<PrivacyEvent> TrainerWork::cost_of(const TrainTask& task) {
+  const bool is_private = !options_.random || options_.random->is_private();
   std::vector<PrivacyEvent> cost{trainer().cost(task)};
   const Protection& own = protection(task);
-  if (own.site) cost.push_back(own.site->event());
-  if (own.mechanism) cost.push_back(own.mechanism->event(context_of(task)));
+  if (own.site) cost.push_back(charged_for(own.site->event(), is_private || !own.site->noise_here));
+  if (own.mechanism)
+    cost.push_back(charged_for(own.mechanism->event(context_of(task)), is_private));
   const auto privacy = PrivacyConfig::read(task.privacy);
   if (privacy && privacy->releases_metrics(task.round))
-    cost.push_back(
-        {.kind = PrivacyEvent::Kind::gaussian, .noise_multiplier = privacy->metrics_noise});
+    cost.push_back(charged_for(
+        {.kind = PrivacyEvent::Kind::gaussian, .noise_multiplier = privacy->metrics_noise},
+        is_private));
   std::erase_if(cost,
                 [](const PrivacyEvent& event) { return event.kind == PrivacyEvent::Kind::none; });
   return cost;

@@ -42,11 +42,17 @@ def summarise(event: dict[str, Any]) -> dict[str, str]:
         "sites": f"{len(accepted)}/{len(contributions)}",
         "loss": mean([c["loss"] for c in accepted]),
         "Dice": "withheld" if event.get("private") else "",
-        "epsilon": f"{max(epsilon):.2f}" if epsilon else "no privacy",
+        "epsilon": _spent(epsilon),
         "MB moved": f"{(event['bytes_in'] + event['bytes_out']) / 1e6:.1f}",
         "seconds": f"{event['seconds']:.1f}",
         "left out": "; ".join(left_out),
     }
+
+
+def _spent(epsilon: list[float]) -> str:
+    if not epsilon:
+        return "no privacy"
+    return "NOT PRIVATE" if math.isinf(max(epsilon)) else f"{max(epsilon):.2f}"
 
 
 def mean_dice(metrics: list[dict[str, float]]) -> str:

@@ -186,16 +186,18 @@ class Ledger:
 
 
 def json_text(value: Any, indent: int | None = None) -> str:
-    """JSON, which has no infinity: an epsilon without a bound is the text "inf"."""
+    """JSON, which has no infinity: an epsilon without a bound is the text "inf", and what is missing is null."""
 
     def plain(one: Any) -> Any:
         if isinstance(one, dict):
             return {key: plain(item) for key, item in one.items()}
         if isinstance(one, list):
             return [plain(item) for item in one]
+        if isinstance(one, float) and math.isnan(one):
+            return None
         return "inf" if one == math.inf else one
 
-    return json.dumps(plain(value), indent=indent, allow_nan=False)
+    return json.dumps(plain(value), indent=indent, allow_nan=False, default=str)
 
 
 def _sentence(dataset: dict[str, Any]) -> str:

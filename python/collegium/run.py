@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from functools import cached_property
 from pathlib import Path
@@ -161,15 +160,20 @@ class Run:
                 }
             }
         )
+        against = "everybody, the coordinator included"
+        if central:
+            against = (
+                "the other sites, and whoever has a model of the run; the coordinator is trusted"
+            )
+        if spent["epsilon"].max() == float("inf"):
+            against = "nobody"
         return {
             "unit": unit,
             "where": where,
             "epsilon": float(spent["epsilon"].max()),
             "delta": float(spent["delta"].max()),
             "neighbours": f"one {unit} added or removed",
-            "against": "the other sites, and whoever has a model of the run; the coordinator is trusted"
-            if central
-            else "everybody, the coordinator included",
+            "against": against,
             **shared,
         }
 
@@ -236,7 +240,8 @@ class Run:
     def __repr__(self) -> str:
         closed = self._rows("SELECT COUNT(*) AS n FROM round WHERE state = 'closed'")[0]["n"]
         meta = self.meta
-        return f"<Run {meta.get('name', '')!r}: {meta.get('state')}, {closed} rounds closed, in {self.folder}>"
+        warning = f", {meta['privacy']}" if meta.get("privacy") else ""
+        return f"<Run {meta.get('name', '')!r}: {meta.get('state')}, {closed} rounds closed, in {self.folder}{warning}>"
 
     def _repr_html_(self) -> str:
         left_out = self.left_out
@@ -253,13 +258,16 @@ class Run:
 
     def summary(self) -> str:
         """The run's facts as JSON, for machines."""
+        from collegium.ledger import json_text
+
         meta = self.meta
         rows = self.rounds.to_dict("records")
-        return json.dumps(
+        return json_text(
             {
                 "name": meta.get("name"),
                 "state": meta.get("state"),
                 "reason": meta.get("reason"),
+                "warning": meta.get("privacy", ""),
                 "rounds_closed": sum(row["state"] == "closed" for row in rows),
                 "sites": self.sites.to_dict("records"),
                 "left_out": self.left_out.to_dict("records"),
@@ -267,5 +275,4 @@ class Run:
                 "guarantee": self.guarantee,
             },
             indent=2,
-            default=str,
         )

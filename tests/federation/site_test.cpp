@@ -228,12 +228,13 @@ TEST(SitePrivacy, HidesNothingForAMechanismThatPromisesNothing) {
   desk.welcome();
   desk.task(1);
   const auto job = desk.now_of<at_site::Reserve>().at(0).job;
-  desk.give(at_site::Reserved{job, std::numeric_limits<double>::infinity(), 0});
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  desk.give(at_site::Reserved{job, kInfinity, 1e-5, kInfinity});
   desk.trained();
   desk.persisted();
   const ResultBody result = ResultBody::read(desk.sent(Kind::result)->body);
   EXPECT_TRUE(result.loss);
-  EXPECT_FALSE(result.epsilon);
+  EXPECT_EQ(result.epsilon, kInfinity) << "and says so";
 }
 
 // All that a site says in a round under privacy, asked how it is at every step, when training made

@@ -3,6 +3,7 @@
 
 #include "collegium/error.h"
 #include "model/safetensors.h"
+#include "privacy/foretold.h"
 #include "runtime/simulate.h"
 #include "store/database.h"
 #include "support/temporary_folder.h"
@@ -87,6 +88,44 @@ std::string complaint(Call&& call) {
     return error.what();
   }
   return "nothing was thrown";
+}
+
+// What a trainer charges whose noise comes from a test key stands in the ledger, in the run and in
+// every model.
+TEST(Simulate, NoiseThatCanBeForetoldIsCalledNotPrivateEverywhere) {
+  const TemporaryFolder folder;
+  const std::string privacy = "[privacy]\nnoise_multiplier = 1.0\ndelta = 1e-3\n";
+  const FederationConfig config =
+      FederationConfig::read(Settings::parse(config_text(folder / "run", 2, 1, privacy), "toy"));
+  const auto trainer = std::make_shared<ToyTrainer>(0, 10);
+  trainer->charge = charged_for(
+      {.kind = PrivacyEvent::Kind::sampled_gaussian, .noise_multiplier = 1.0, .count = 2}, false);
+  EXPECT_EQ(
+      simulate(config, {{config.sites[0], trainer, 100}}, std::vector<float>(10, 0.0f), 1, {}, {})
+          .outcome,
+      Outcome::finished);
+  const Database ledger(folder / "run" / "sites" / config.sites[0] / "site.db",
+                        Database::Mode::read_only);
+  Statement charges = ledger.prepare("SELECT count(*) FROM charge WHERE events LIKE ?");
+  charges.bind(std::string("%") + kNotPrivate + "%");
+  ASSERT_TRUE(charges.next());
+  EXPECT_EQ(charges.integer(0), 3) << "the schedule and two rounds";
+  EXPECT_EQ(number(folder / "run", "SELECT count(*) FROM contribution WHERE epsilon > 1e300"), 2);
+  EXPECT_THAT(text(folder / "run", "SELECT value FROM meta WHERE key = 'privacy'"),
+              testing::HasSubstr("NOT PRIVATE"));
+  const std::string checkpoint = text(folder / "run", "SELECT model FROM round WHERE number = 1");
+  for (const std::string& file : {std::string("model.safetensors"), checkpoint})
+    EXPECT_THAT(load_safetensors(folder / "run" / file).metadata.at("collegium.privacy"),
+                testing::HasSubstr("NOT PRIVATE"))
+        << file;
+}
+
+TEST(Simulate, AModelWithoutUnboundedReleasesHasNoSuchStamp) {
+  const TemporaryFolder folder;
+  simulate_toy(config_text(folder / "run", 2, 2), 10);
+  EXPECT_EQ(
+      load_safetensors(folder / "run" / "model.safetensors").metadata.count("collegium.privacy"),
+      0u);
 }
 
 TEST(Simulate, AFolderIsNeverSharedByTwoRuns) {

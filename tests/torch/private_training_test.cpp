@@ -234,6 +234,14 @@ TEST(TheCostOfARound, IsKnownFromPublicNumbersBeforeTraining) {
   EXPECT_EQ(run(table(9), t, 10).result.steps, 15);
 }
 
+TEST(TheCostOfARound, IsUnboundedWhenTheNoiseFollowsFromATestKey) {
+  TorchTrainer trainer(linear_network(), table(9), {.n_public = 10, .noise = kTestNoise});
+  const auto event = trainer.cost(task(sgd(0.1, 5, 1), privacy(1, 1, 0.5)));
+  EXPECT_EQ(event.kind, PrivacyEvent::Kind::unbounded);
+  EXPECT_EQ(event.reason.substr(0, 11), "NOT PRIVATE");
+  EXPECT_EQ(trainer.cost(task(sgd(0.1, 5, 1))).kind, PrivacyEvent::Kind::none);
+}
+
 TEST(TheCostOfARound, OfAllRoundsTogetherStaysWithinTheEpsilonAskedFor) {
   TorchTrainer trainer(linear_network(), table(90), {.n_public = 100});
   PrivacyConfig config;

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "privacy/noise.h"
+#include "transport/charge_book.h"
 #include "transport/toy_federation.h"
 
 namespace collegium {
@@ -32,20 +33,6 @@ class Scored final : public Trainer {
 
  private:
   Layout layout_ = layout_of(4);
-};
-
-class Book final : public SiteVault {
- public:
-  void begin(const at_site::Prepare&, std::span<const PrivacyEvent> schedule) override {
-    scheduled.assign(schedule.begin(), schedule.end());
-  }
-  SiteWork::Spent reserve(const TrainTask&, std::uint64_t,
-                          std::span<const PrivacyEvent> cost) override {
-    charged.assign(cost.begin(), cost.end());
-    return {};
-  }
-  void persist(const StoredResult&, bool) override {}
-  std::vector<PrivacyEvent> scheduled, charged;
 };
 
 at_site::Train order(std::uint64_t round) {
@@ -76,7 +63,7 @@ at_site::Prepare run() {
 class MetricsRelease : public testing::Test {
  protected:
   std::unique_ptr<NoiseStream> random_ = NoiseSource::system().stream(NoisePurpose::mechanism, 0);
-  Book book_;
+  ChargeBook book_;
   TrainerWork work_{{.site = "guys", .random = random_.get(), .vault = &book_},
                     std::make_shared<Scored>(),
                     run()};

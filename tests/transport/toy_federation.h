@@ -33,7 +33,7 @@ class ToyTrainer final : public Trainer {
   ToyTrainer(std::size_t site, std::size_t size) : site_(site), layout_(layout_of(size)) {}
 
   const Layout& layout() const override { return layout_; }
-  PrivacyEvent cost(const TrainTask&) const override { return {}; }
+  PrivacyEvent cost(const TrainTask&) const override { return charge; }
   TrainResult train(std::span<const float> model, std::span<float> delta, const TrainTask& task,
                     const Progress& progress) override {
     if (before_training) before_training(task);
@@ -57,6 +57,7 @@ class ToyTrainer final : public Trainer {
 
   std::function<void(const TrainTask&)> before_training;
   std::atomic<int> rounds_trained{0};
+  PrivacyEvent charge = {};
 
  private:
   std::size_t site_;

@@ -8,6 +8,7 @@
 #include "collegium/vector_ops.h"
 #include "config/privacy_config.h"
 #include "config/training_config.h"
+#include "privacy/foretold.h"
 #include "privacy/weak_delta.h"
 #include "torch/network/flat_model.h"
 #include "torch/network/model.h"
@@ -214,7 +215,8 @@ const Layout& TorchTrainer::layout() const { return impl_->layout; }
 PrivacyEvent TorchTrainer::cost(const TrainTask& task) const {
   const auto privacy = patient_privacy(task);
   if (!privacy) return {};
-  return impl_->plan(task, TrainingConfig::read(task.training), *privacy).event();
+  const auto& plan = impl_->plan(task, TrainingConfig::read(task.training), *privacy);
+  return charged_for(plan.event(), impl_->resources.noise.is_private());
 }
 
 TrainResult TorchTrainer::train(std::span<const float> model, std::span<float> delta,
