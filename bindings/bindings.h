@@ -16,6 +16,7 @@ void def_errors(py::module_& m);
 void def_settings(py::module_& m);
 void def_ledger(py::module_& m);
 void def_privacy(py::module_& m);
+void def_audit(py::module_& m);
 void def_imaging(py::module_& m);
 void def_losses(py::module_& m);
 void def_networks(py::module_& m);

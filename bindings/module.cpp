@@ -13,6 +13,7 @@ PYBIND11_MODULE(_core, m) {
   collegium::python::def_settings(m);
   collegium::python::def_ledger(m);
   collegium::python::def_privacy(m);
+  collegium::python::def_audit(m);
   collegium::python::def_imaging(m);
   collegium::python::def_losses(m);
   collegium::python::def_networks(m);

@@ -217,6 +217,41 @@ def _print_table(frame, title: str) -> None:
     console.print(as_table(frame, title))
 
 
+@app.command("audit-privacy")
+def audit_privacy(
+    of: Annotated[
+        str, typer.Option(help="everything, or only: steps, trainer, model.")
+    ] = "everything",
+    device: Annotated[str, typer.Option(help="Where the trainer runs: auto, cpu, cuda.")] = "auto",
+    json: Json = False,
+) -> None:
+    """Attack this installation's privacy: what leaks at least, beside what is claimed at most.
+
+    Exit code 1 on an alarm: the code then does not do what is charged for.
+    """
+    from rich.console import Console
+    from rich.status import Status
+
+    from collegium.audit import NO_PROOF, audit
+
+    console = Console(stderr=True)
+    with Status("attacking", console=console) as status:
+
+        def progress(finding: dict) -> None:
+            if console.is_terminal:
+                status.update(f"{finding['what']}: {finding['check']} done")
+
+        found = audit(of=of, device=device, progress=progress)
+    if json:
+        typer.echo(found.to_json())
+    else:
+        Console().print(found.table())
+        alarms = int(found.findings["alarm"].sum())
+        typer.echo(f"\n{f'{alarms} ALARMS' if alarms else 'no alarm'}. {NO_PROOF}")
+    if found.alarm:
+        raise typer.Exit(1)
+
+
 def _left_out(run) -> None:
     if not run.left_out.empty:
         _print_table(run.left_out, "not in every round")

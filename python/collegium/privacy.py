@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from collegium._load import core
+from collegium.audit import Audit, audit
 from collegium.errors import ConfigError
 from collegium.per_sample import SampleGradients, SampleLayouts, clipped_gradients
 from collegium.privacy_plan import Plan, plan
@@ -257,12 +258,14 @@ def calibrate(
 
 __all__ = [
     "DPSGD",
+    "Audit",
     "Composition",
     "Event",
     "Plan",
     "SampleGradients",
     "SampleLayouts",
     "SiteDP",
+    "audit",
     "calibrate",
     "clipped_gradients",
     "compose",

@@ -18,7 +18,7 @@ def as_core_dataset(site: str, value: Any) -> Any:
     ----------
     site : str
         For messages.
-    value : FolderDataset, (inputs, targets), or an indexable of (input, target) pairs
+    value : FolderDataset, (inputs, targets), an indexable of (input, target) pairs, or a data set of the core
         Arrays may be NumPy or CPU torch tensors. float32 inputs and float32, uint8, int16 or int64 targets that are
         C-contiguous are shared; other arrays are converted once.
 
@@ -27,6 +27,8 @@ def as_core_dataset(site: str, value: Any) -> Any:
     TypeError, ValueError
         Naming the site, what was expected and what was found.
     """
+    if isinstance(value, core.Dataset):
+        return value
     if isinstance(value, FolderDataset):
         return value.core()
     if isinstance(value, Mapping):
