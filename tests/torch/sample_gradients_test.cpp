@@ -18,53 +18,11 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <functional>
-
+#include "one_by_one.h"
 #include "support/expect_problem.h"
 
 namespace collegium {
 namespace {
-
-using Ghost = SampleGradientOptions::Ghost;
-using Tensors = std::vector<at::Tensor>;
-
-Tensors leaves(const std::vector<std::vector<std::int64_t>>& shapes) {
-  Tensors leaves;
-  for (const auto& shape : shapes)
-    leaves.push_back(at::randn(shape, at::kDouble).set_requires_grad(true));
-  return leaves;
-}
-
-at::Tensor squares(const at::Tensor& y) { return (y * y).flatten(1).sum(1); }
-
-struct Network {
-  std::string name;
-  Tensors parameters;
-  std::function<at::Tensor(std::int64_t samples, const Tensors&)> losses;
-};
-
-std::vector<Network> networks() {
-  return {
-      {"convolutions", leaves({{6, 2, 3, 3}, {6}, {4, 3, 2, 2}, {6}, {6}, {3, 16}}),
-       [](std::int64_t samples, const Tensors& p) {
-         auto y = at::convolution(at::randn({samples, 2, 7, 6}, at::kDouble), p[0], p[1], {2, 2},
-                                  {1, 1}, {1, 1}, false, {0, 0}, 1);
-         y = at::tanh(at::group_norm(y, 3, p[3], p[4]));
-         y = at::convolution(y, p[2], {}, {1, 1}, {0, 0}, {1, 1}, false, {0, 0}, 2);
-         return squares(at::linear(at::tanh(y).flatten(1).narrow(1, 0, 16), p[5]));
-       }},
-      {"words", leaves({{9, 4}, {4}, {4}, {4, 4}, {4}}),
-       [](std::int64_t samples, const Tensors& p) {
-         auto y = at::embedding(p[0], at::randint(9, {samples, 5}, at::kLong), 2);
-         y = at::linear(at::layer_norm(y, {4}, p[1], p[2]), p[3], p[4]);
-         return squares(at::linear(at::tanh(y), p[0]));  // the table once more
-       }},
-      {"tokens_first", leaves({{5, 3}, {5}, {5, 5}}), [](std::int64_t samples, const Tensors& p) {
-         auto y = at::linear(at::randn({6, samples, 3}, at::kDouble), p[0], p[1]);
-         y = at::linear(at::tanh(y), p[2]);
-         return squares(at::tanh(at::linear(y, p[2])).transpose(0, 1));
-       }}};
-}
 
 class SampleGradientsOf : public ::testing::TestWithParam<Ghost> {};
 
@@ -72,31 +30,9 @@ TEST_P(SampleGradientsOf, EachSampleIsThatOfItsOwnLoss) {
   at::set_num_threads(1);  // many small passes: on a busy machine threads wait for each other
   for (const auto& network : networks()) {
     SampleLayouts layouts;
-    for (const std::int64_t samples : {4, 7, 1, 3, 2, 11}) {
-      const auto losses = network.losses(samples, network.parameters);
-      const auto factors = at::randn({1, samples}, at::kDouble);
-      Tensors sums, found;
-      auto norms = at::zeros({1, samples}, at::kDouble);
-      for (const auto& parameter : network.parameters) {
-        sums.push_back(at::zeros_like(parameter).set_requires_grad(false));
-        found.push_back(at::zeros_like(parameter).set_requires_grad(false));
-      }
-      for (std::int64_t i = 0; i < samples; ++i) {
-        const auto single = torch::autograd::grad({losses[i]}, network.parameters, {}, true);
-        for (std::size_t p = 0; p < sums.size(); ++p) {
-          sums[p].add_(single[p] * factors[0][i]);
-          norms[0][i] += (single[p] * single[p]).sum();
-        }
-      }
-      const auto gradients =
-          SampleGradients::of(losses, network.parameters, layouts, {.ghost = GetParam()});
-      gradients.add_weighted_sum(factors, found);
-      EXPECT_LT((gradients.squared_norms() / norms - 1).abs().max().item<double>(), 1e-11);
-      for (std::size_t p = 0; p < sums.size(); ++p)
-        EXPECT_LT((found[p] - sums[p]).norm().item<double>(), 1e-11 * sums[p].norm().item<double>())
-            << network.name << ", parameter " << p << ", " << samples << " samples";
-      EXPECT_TRUE(gradients.notes().empty());
-    }
+    for (const std::int64_t samples : {4, 7, 1, 3, 2, 11})
+      EXPECT_LT(distance_from_one_by_one(network, samples, layouts, GetParam()), 1e-11)
+          << network.name << ", " << samples << " samples";
     EXPECT_EQ(layouts.probes(), 1) << network.name;
   }
 }

@@ -158,6 +158,25 @@ TEST(ATrainer, RestartsMomentsEveryRoundUnlessTheyAreKept) {
   EXPECT_NE(trained(trainer, model, task(training)), first);
 }
 
+// The reference takes the steps one round at a time: full batches, so that a round of one step
+// after another is the same as one round of them all.
+TEST(ATrainer, MayAnswerWithTheMeanOfItsIteratesOfTheSecondHalf) {
+  TorchTrainer trainer(linear_network(), table(10));
+  const auto start = initial_values(linear_network(), 3);
+  std::vector<std::vector<float>> iterates;
+  for (auto model = start; iterates.size() < 5; iterates.push_back(model)) {
+    const auto delta = trained(trainer, model, task(sgd(0.05, 100, 1)));
+    for (std::size_t i = 0; i < model.size(); ++i) model[i] += delta[i];
+  }
+  auto training = sgd(0.05, 100, 5);
+  training.iterates = "mean";
+  const auto delta = trained(trainer, start, task(training));
+  for (std::size_t i = 0; i < start.size(); ++i) {
+    const double mean = (double{iterates[2][i]} + iterates[3][i] + iterates[4][i]) / 3;
+    EXPECT_NEAR(start[i] + delta[i], mean, 1e-6);
+  }
+}
+
 TEST(ATrainer, WeighsByStepsSubjectsOrEqually) {
   auto training = sgd(0.05, 4, 0);
   training.local_steps = 0;
