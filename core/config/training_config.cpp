@@ -55,6 +55,7 @@ TrainingConfig TrainingConfig::read(const Settings& table) {
   config.eps = number_above(table, "eps", config.eps, 0.0);
   config.weight_decay = table.number_in("weight_decay", config.weight_decay, 0.0, 1e6);
   config.moments = table.one_of("moments", config.moments, {"restart", "keep"});
+  config.iterates = table.one_of("iterates", config.iterates, {"last", "mean"});
   config.batch_size = table.integer_in("batch_size", config.batch_size, 1, 65536);
   if (table.contains("local_epochs") && table.contains("local_steps")) {
     refuse_value(table, "local_steps", "and 'local_epochs' are both stated",
@@ -93,6 +94,7 @@ Settings TrainingConfig::to_settings() const {
   table.set("eps", eps);
   table.set("weight_decay", weight_decay);
   table.set("moments", moments);
+  table.set("iterates", iterates);
   table.set("batch_size", batch_size);
   if (local_steps > 0) {
     table.set("local_steps", local_steps);

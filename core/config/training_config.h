@@ -31,6 +31,7 @@ struct TrainingConfig {
   double eps = 1e-8;
   double weight_decay = 1e-5;
   std::string moments = "restart";  // restart: new every round; keep: a site keeps its own
+  std::string iterates = "last";    // what a site answers with: last, mean (of the second half)
   std::int64_t batch_size = 1;
   std::int64_t local_epochs = 0;  // exactly one of these two is positive
   std::int64_t local_steps = 0;

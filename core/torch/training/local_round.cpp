@@ -17,12 +17,17 @@ Example LocalRound::example(std::size_t index, std::int64_t step, std::uint64_t 
   return make_example(data.sample(index), training, data.as_scanned(), draws, network.divisor());
 }
 
-void LocalRound::step(std::span<const float> gradient) const {
-  if (model.flat().is_cpu()) return optimizer.step(model.values(), gradient, rate);
-  std::vector<float> values(layout.size());
-  model.store(values);
+void LocalRound::step(std::span<const float> gradient, std::int64_t at, std::int64_t steps) const {
+  std::vector<float> copy;
+  auto values = model.flat().is_cpu() ? model.values() : std::span<float>();
+  if (values.empty()) {
+    copy.resize(layout.size());
+    model.store(copy);
+    values = copy;
+  }
   optimizer.step(values, gradient, rate);
-  model.load(values);
+  if (!copy.empty()) model.load(copy);
+  if (mean) mean->add(values, at, steps);
 }
 
 void LocalRound::report(std::int64_t step, std::int64_t steps, double loss) const {

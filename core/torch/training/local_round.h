@@ -9,6 +9,7 @@
 #include "torch/data/examples.h"
 #include "torch/network/flat_model.h"
 #include "torch/network/network.h"
+#include "torch/training/iterates.h"
 #include "torch/training/losses.h"
 #include "torch/training/optimizers.h"
 
@@ -27,14 +28,15 @@ struct LocalRound {
   const Loss& loss;
   FlatModel& model;
   Optimizer& optimizer;
-  double rate;  // of learning
+  double rate;           // of learning
+  MeanOfIterates* mean;  // what the site answers with; null: the model after the last step
 
   // Sample `index` of `data` as the network sees it in `step`. Random choices are keyed by (seed,
   // round, site and subject, step) and by `number`, which tells samples of one step apart; the key
   // of the sample's dropout mask is added to `dropout_keys`.
   Example example(std::size_t index, std::int64_t step, std::uint64_t number,
                   std::vector<std::uint64_t>& dropout_keys) const;
-  void step(std::span<const float> gradient) const;
+  void step(std::span<const float> gradient, std::int64_t at, std::int64_t steps) const;
   // Error when the caller says stop.
   void report(std::int64_t step, std::int64_t steps, double loss) const;
 };

@@ -69,7 +69,7 @@ TrainResult train_plainly(const LocalRound& round) {
     const double loss = loss_and_gradient(round, ahead.next().value(), at);
     sum += loss;
     const auto gradient = round.model.flat_gradient().to(at::kCPU);
-    round.step({gradient.const_data_ptr<float>(), round.layout.size()});
+    round.step({gradient.const_data_ptr<float>(), round.layout.size()}, at, steps);
     round.report(at, steps, loss);
   }
   TrainResult result;

@@ -27,7 +27,7 @@ TrainResult train_privately(const LocalRound& round, const PrivatePlan& plan,
       gradient.add(portion, sum);
       closed = portion.closes_step;
     }
-    round.step(sum.release(plan.noise_multiplier, plan.divisor, *noise));
+    round.step(sum.release(plan.noise_multiplier, plan.divisor, *noise), at, plan.steps);
     round.report(at, plan.steps, kWithheld);
   }
   if (unknown && log && !gradient.notes().empty())

@@ -161,6 +161,7 @@ TrainResult TorchTrainer::Impl::train(std::span<const float> model, std::span<fl
   model_->load(model);
   left_out = 0;
   const auto loss = loss_for(training);
+  MeanOfIterates mean;
   const LocalRound round{.task = task,
                          .training = training,
                          .progress = progress,
@@ -170,14 +171,20 @@ TrainResult TorchTrainer::Impl::train(std::span<const float> model, std::span<fl
                          .loss = *loss,
                          .model = *model_,
                          .optimizer = optimizer_for(training, task),
-                         .rate = training.lr_in(task.round, task.rounds)};
+                         .rate = training.lr_in(task.round, task.rounds),
+                         .mean = training.iterates == "mean" ? &mean : nullptr};
   const auto result = privacy ? train_under(*privacy, round) : train_plainly(round);
-  std::vector<float> after(layout.size());
-  model_->store(after);
+  std::vector<float> last;
+  auto after = mean.values();
+  if (after.empty()) {
+    last.resize(layout.size());
+    model_->store(last);
+    after = last;
+  }
   std::fill(delta.begin(), delta.end(), 0.0f);
   for (const auto& range : trainable_ranges(layout))
-    subtract(std::span<const float>(after).subspan(range.offset, range.size),
-             model.subspan(range.offset, range.size), delta.subspan(range.offset, range.size));
+    subtract(after.subspan(range.offset, range.size), model.subspan(range.offset, range.size),
+             delta.subspan(range.offset, range.size));
   return result;
 }
 

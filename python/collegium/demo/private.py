@@ -57,23 +57,27 @@ def federation(
     lr: float,
     seed: int,
     name: str,
+    local_steps: int = 1,
+    iterates: str = "last",
 ) -> Federation:
     """Few steps, each over all ``patients`` of a site, of plain SGD on gradients that are clipped hard.
 
     Everything that is small beside the noise is left out: Adam, whose second moments would be those of the noise,
-    subsampling, which pays for many steps only, and most parameters, if ``trainable`` says so.
+    subsampling, which pays for many steps only, and most parameters, if ``trainable`` says so. The steps are the same
+    number however many of them make a round.
     """
     private = DPSGD(clip=recipe.clip, epsilon=epsilon, delta=recipe.delta) if epsilon else None
     return Federation(
         model=start,
-        rounds=recipe.private_rounds,
-        local_steps=1,
+        rounds=recipe.private_rounds // local_steps,
+        local_steps=local_steps,
         training={
             **recipe.training,
             "optimizer": "sgd",
             "lr": lr,
             "weight_decay": 0.0,
             "batch_size": patients,
+            "iterates": iterates,
         },
         trainable=trainable,
         privacy=private,

@@ -44,6 +44,10 @@ class Way:
         computed securely and carried one noise together, instead of one noise from each site.
     lr : float
         Of SGD; falls to 0 over the second half.
+    local_steps : int
+        Steps a round; there are the same number in all.
+    iterates : str
+        What a site answers with.
     """
 
     name: str
@@ -52,6 +56,8 @@ class Way:
     public: bool = True
     pooled: bool = False
     lr: float = RECIPE.private_lr
+    local_steps: int = 1
+    iterates: str = "last"
 
 
 WAYS = (
@@ -61,6 +67,8 @@ WAYS = (
     Way("epsilon 8, one noise for all sites", 8.0, pooled=True),
     Way("epsilon 3, one noise for all sites", 3.0, pooled=True),
     Way("epsilon 8, all parameters", 8.0, trainable=(), lr=0.5),
+    Way("epsilon 8, rounds of 4 steps", 8.0, local_steps=4),
+    Way("epsilon 8, rounds of 4 steps, averaged", 8.0, local_steps=4, iterates="mean"),
     Way("epsilon 8, no public start", 8.0, public=False),
 )
 
@@ -72,7 +80,8 @@ def train(
     patients = max(len(data) for data in sites.values())
     place = folder / slug(way.name)
     return private.federation(
-        start, RECIPE, patients=patients, epsilon=way.epsilon, trainable=way.trainable, lr=way.lr, seed=seed, name=way.name
+        start, RECIPE, patients=patients, epsilon=way.epsilon, trainable=way.trainable, lr=way.lr, seed=seed, name=way.name,
+        local_steps=way.local_steps, iterates=way.iterates,
     ).simulate(sites, folder=place, threads=1, progress=False).model  # fmt: skip
 
 
