@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from collegium._load import core
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Network:
@@ -51,9 +54,9 @@ class Network:
             for name, tensor in own.items():
                 tensor.copy_(state[name])
 
-    def __call__(self, inputs: torch.Tensor) -> torch.Tensor:
+    def __call__(self, inputs: torch.Tensor | np.ndarray) -> torch.Tensor:
         """Outputs in evaluation mode (no dropout), with gradients where torch records them."""
-        return self._core.forward(inputs)
+        return self._core.forward(torch.as_tensor(inputs))
 
     def parameter_count(self) -> int:
         """Number of floats in all tensors."""

@@ -84,13 +84,12 @@ inline double distance_from_one_by_one(const SmallNetwork& network, std::int64_t
       norms[0][i] += (single[p] * single[p]).sum();
     }
   }
-  const auto gradients =
-      SampleGradients::of(losses, network.parameters, layouts, {.ghost = ghost});
+  const auto gradients = SampleGradients::of(losses, network.parameters, layouts, {.ghost = ghost});
   gradients.add_weighted_sum(factors, found);
   double worst = (gradients.squared_norms() / norms - 1).abs().max().item<double>();
   for (std::size_t p = 0; p < sums.size(); ++p)
-    worst = std::max(worst, (found[p] - sums[p]).norm().item<double>() /
-                                sums[p].norm().item<double>());
+    worst =
+        std::max(worst, (found[p] - sums[p]).norm().item<double>() / sums[p].norm().item<double>());
   return gradients.notes().empty() ? worst : 1;  // a formula was there and not used
 }
 

@@ -61,8 +61,8 @@ class BrokenRule final : public NodeRule {
 using Find = const NodeRule* (*)(const ag::Node&);
 
 Find real_find_rule() {
-  const auto found =
-      reinterpret_cast<Find>(::dlsym(RTLD_NEXT, "_ZN9collegium10per_sample9find_ruleERKN5torch8autograd4NodeE"));
+  const auto found = reinterpret_cast<Find>(
+      ::dlsym(RTLD_NEXT, "_ZN9collegium10per_sample9find_ruleERKN5torch8autograd4NodeE"));
   if (!found) throw std::logic_error("the library's find_rule has another name");
   return found;
 }

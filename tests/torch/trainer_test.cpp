@@ -177,6 +177,20 @@ TEST(ATrainer, MayAnswerWithTheMeanOfItsIteratesOfTheSecondHalf) {
   }
 }
 
+TEST(ATrainer, SaysWithoutAStackThatANetworkDoesNotFitTheData) {
+  auto config = linear_network();
+  config.out_channels += 1;
+  TorchTrainer trainer(config, table(10));
+  try {
+    trained(trainer, initial_values(config, 3), task(sgd(0.05, 4, 1)));
+    FAIL() << "expected a DataError";
+  } catch (const DataError& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("the network cannot work on these data"), std::string::npos) << text;
+    EXPECT_EQ(text.find("frame #"), std::string::npos) << text;
+  }
+}
+
 TEST(ATrainer, WeighsByStepsSubjectsOrEqually) {
   auto training = sgd(0.05, 4, 0);
   training.local_steps = 0;

@@ -1,5 +1,7 @@
 #include "torch/training/torch_trainer.h"
 
+#include <c10/util/Exception.h>
+
 #include <algorithm>
 #include <optional>
 
@@ -26,6 +28,21 @@ std::optional<PrivacyConfig> patient_privacy(const TrainTask& task) {
   auto privacy = PrivacyConfig::read(task.privacy);
   if (privacy && privacy->protects_sites()) privacy.reset();
   return privacy;
+}
+
+// What torch says of tensors that do not fit, without its stack. DataError, so that nothing of it
+// leaves a site under privacy.
+template <class Work>
+auto in_words(const TrainTask& task, const Work& work) {
+  try {
+    return work();
+  } catch (const c10::Error& error) {
+    throw DataError({.what = "the network cannot work on these data",
+                     .where = "site " + task.site + ", round " + std::to_string(task.round),
+                     .expected = "inputs and targets of the shapes that network and loss take",
+                     .found = error.what_without_backtrace(),
+                     .remedy = "compare one sample of the data with the [network] table"});
+  }
 }
 
 }  // namespace
@@ -228,11 +245,11 @@ PrivacyEvent TorchTrainer::cost(const TrainTask& task) const {
 
 TrainResult TorchTrainer::train(std::span<const float> model, std::span<float> delta,
                                 const TrainTask& task, const Progress& progress) {
-  return impl_->train(model, delta, task, progress);
+  return in_words(task, [&] { return impl_->train(model, delta, task, progress); });
 }
 
 std::vector<Metric> TorchTrainer::evaluate(std::span<const float> model, const TrainTask& task) {
-  return impl_->evaluate(model, task);
+  return in_words(task, [&] { return impl_->evaluate(model, task); });
 }
 
 std::int64_t TorchTrainer::left_out() const { return impl_->left_out; }
