@@ -64,6 +64,12 @@ py::dict event_of(const RoundRecord& record, std::int64_t rounds, bool is_privat
 RunEvents events_to(const py::object& callable, std::int64_t rounds, bool is_private) {
   auto target = std::static_pointer_cast<const py::object>(keep(callable));
   RunEvents events;
+  events.on_begin = [=] {
+    py::gil_scoped_acquire gil;
+    py::dict event;
+    event["kind"] = "begun";
+    (*target)(event);
+  };
   events.on_round = [=](const RoundRecord& record) {
     py::gil_scoped_acquire gil;
     (*target)(event_of(record, rounds, is_private));

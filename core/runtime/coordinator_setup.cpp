@@ -55,8 +55,9 @@ RunStore open_run(const FederationConfig& config, const Layout& layout, bool sim
     throw ConfigError(
         {.what = std::move(what), .where = folder.string(), .remedy = std::move(remedy)});
   };
-  if (simulation)
-    refuse("the folder holds a run already", "choose another folder for this simulation");
+  if (store.info().simulation != simulation)
+    refuse(simulation ? "the folder holds a run with real sites" : "the folder holds a simulation",
+           "choose another [run] folder");
   if (store.state() == "finished")
     refuse("the run in this folder has finished", "choose another [run] folder");
   if (store.info().config != config.canonical())

@@ -11,6 +11,7 @@ namespace collegium {
 
 // What somebody who watches a run is told, from the run's own threads. Every member may be empty.
 struct RunEvents {
+  std::function<void()> on_begin;                    // the run's folder is there
   std::function<void(const RoundRecord&)> on_round;  // after it is durable
   std::function<void(std::uint64_t round, const std::string& site, const std::vector<Metric>&)>
       on_metrics;

@@ -26,7 +26,9 @@ struct SimulatedSite {
 // Runs a whole federation in this process, over the machines and the store of the real thing. Under
 // privacy each site is charged for the whole run before anything is computed: in the ledger it
 // names, or in the run's folder, in sites/NAME, where it counts for no data set's lifetime budget.
-// The charges say that they are a simulation's. `threads`: sites that train at the same time.
+// The charges say that they are a simulation's. A folder that holds
+// this simulation already is resumed after its last closed round. `threads`: sites that train at
+// the same time.
 DriverResult simulate(const FederationConfig& config, const std::vector<SimulatedSite>& sites,
                       const std::vector<float>& initial, std::size_t threads,
                       const RunEvents& events, const StopHandle& stop);

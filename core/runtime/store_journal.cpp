@@ -79,7 +79,9 @@ StoreJournal::StoreJournal(RunStore& store, Layout layout, std::int64_t keep_che
       layout_(std::move(layout)),
       keep_checkpoints_(keep_checkpoints),
       events_(std::move(events)),
-      public_keys_(std::move(public_keys)) {}
+      public_keys_(std::move(public_keys)) {
+  if (events_.on_begin) events_.on_begin();
+}
 
 StoreJournal::~StoreJournal() {
   try {

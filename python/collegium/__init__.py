@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # what static tools see; at run time __getattr__ below does t
         ProtocolError,
         SystemError,
     )
-    from collegium.federation import Federation
+    from collegium.federation import Federation, resume
     from collegium.ledger import Ledger
     from collegium.optimizers import SGD, Adam
     from collegium.privacy import DPSGD, SiteDP
@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # what static tools see; at run time __getattr__ below does t
 
 _HOME = {
     "Federation": "federation",
+    "resume": "federation",
     "Site": "site",
     "Ledger": "ledger",
     "Run": "run",

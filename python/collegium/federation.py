@@ -9,8 +9,9 @@ from typing import Any, Literal
 from collegium._load import core
 from collegium.datasets import as_core_dataset
 from collegium.errors import ConfigError
-from collegium.execute import execute
+from collegium.execute import Work, execute
 from collegium.ledger import Ledger
+from collegium.live_run import LiveRun
 from collegium.losses import DiceLoss
 from collegium.networks import Network
 from collegium.optimizers import SGD, Adam
@@ -165,6 +166,7 @@ class Federation:
         ledgers: Mapping[str, Ledger | str | Path] | None = None,
         threads: int | None = None,
         progress: bool = True,
+        wait: bool = True,
     ) -> Run:
         """Run the federation in this process, on all cores, over the same state machines as the real thing.
 
@@ -174,7 +176,8 @@ class Federation:
             Site name to data set: a ``FolderDataset``, a pair of arrays ``(inputs, targets)`` whose first axis counts
             samples (NumPy or torch, shared without copying), or anything indexable that yields such pairs.
         folder : path, optional
-            Where the run is kept; default ``runs/NAME``, numbered when it is taken.
+            Where the run is kept; default ``runs/NAME``, numbered when it is taken. A folder that holds this simulation
+            already goes on after its last closed round.
         ledgers : mapping, optional
             Site name to the ledger, or its state folder, that holds a lifetime budget for the site's patients: the run is
             charged there and refused when it does not fit. Sites without one are accounted in the run's folder alone.
@@ -182,10 +185,14 @@ class Federation:
             Sites that train at the same time; default: the number of cores.
         progress : bool
             Show a live table.
+        wait : bool
+            Return when the run has ended. Otherwise at once, with a :class:`~collegium.live_run.LiveRun`: ``for round in
+            run`` yields rounds as they close, ``run.stop()`` ends it, ``run.wait()`` shows the live table.
 
         Returns
         -------
         Run
+            A ``LiveRun`` unless ``wait``.
         """
         config = self._with_sites(list(sites))
         target = _free_folder(
@@ -202,13 +209,9 @@ class Federation:
         def work(on_event: Any, stop: Any) -> None:
             core.simulate(config, data, initial, charged, threads or 0, on_event, stop)
 
-        execute(
-            work,
-            title=config["federation"]["name"],
-            rounds=config["federation"]["rounds"],
-            progress=progress,
-        )
-        return Run(target)
+        if self._model is not None:
+            _keep_initial(config, initial, target)
+        return self._go(work, config, progress=progress, wait=wait)
 
     def serve(
         self,
@@ -219,6 +222,7 @@ class Federation:
         sites: Sequence[str] | None = None,
         folder: str | Path | None = None,
         progress: bool = True,
+        wait: bool = True,
     ) -> Run:
         """Wait for hospitals at ``address``, run the federation with them, and return the run.
 
@@ -236,6 +240,8 @@ class Federation:
             Where the run is kept; a folder that holds this run already is resumed.
         progress : bool
             Show a live table.
+        wait : bool
+            As for ``simulate``.
         """
         secret = Path(keys)
         if secret.suffix != ".secret":
@@ -252,23 +258,23 @@ class Federation:
             "secret": str(secret.resolve()),
             "site_keys": str(Path(site_keys).resolve()),
         }
-        target.mkdir(parents=True, exist_ok=True)
         if "initial" not in config["network"]:
-            initial = target / "initial.safetensors"
-            if not initial.exists():
-                core.write_initial(config, self._initial(config), str(initial))
-            config["network"]["initial"] = str(initial.resolve())
+            _keep_initial(config, self._initial(config), target)
 
         def work(on_event: Any, stop: Any) -> None:
             core.serve(config, on_event, stop)
 
-        execute(
-            work,
-            title=config["federation"]["name"],
-            rounds=config["federation"]["rounds"],
-            progress=progress,
-        )
-        return Run(target)
+        return self._go(work, config, progress=progress, wait=wait)
+
+    def _go(self, work: Work, config: dict[str, Any], *, progress: bool, wait: bool) -> Run:
+        folder, table = Path(config["run"]["folder"]), config["federation"]
+        if not (folder / "run.db").exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "federation.toml").write_text(core.to_toml(config), encoding="utf-8")
+        if wait:
+            execute(work, title=table["name"], rounds=table["rounds"], progress=progress)
+            return Run(folder)
+        return LiveRun(folder, work, title=table["name"], rounds=table["rounds"])
 
     def _with_sites(self, names: list[str]) -> dict[str, Any]:
         if not names:
@@ -296,6 +302,49 @@ class Federation:
         )
 
 
+def resume(
+    folder: str | Path,
+    sites: Mapping[str, Any],
+    *,
+    ledgers: Mapping[str, Ledger | str | Path] | None = None,
+    threads: int | None = None,
+    progress: bool = True,
+    wait: bool = True,
+) -> Run:
+    """Go on with a simulation that was stopped or cut off, after its last closed round.
+
+    Privacy that was charged when it began is not charged again. A served run goes on by serving it again.
+
+    Parameters
+    ----------
+    folder : path
+        The run's folder.
+    sites : mapping
+        The data it began with; so are the other parameters, which :meth:`Federation.simulate` explains.
+
+    Examples
+    --------
+    >>> run = resume("runs/brain", sites)   # doctest: +SKIP
+    """
+    federation = Federation.from_toml(Run(folder).folder / "federation.toml")
+    if sorted(sites) != sorted(names := federation.config["federation"]["sites"]):
+        raise ConfigError(
+            f"{folder}: the run began with the sites {', '.join(names)}; found: {', '.join(sites)}"
+        )
+    return federation.simulate(
+        sites, folder=folder, ledgers=ledgers, threads=threads, progress=progress, wait=wait
+    )
+
+
+def _keep_initial(config: dict[str, Any], initial: Any, folder: Path) -> None:
+    """Put the model of the start into the run's folder, and its name into the configuration."""
+    file = folder / "initial.safetensors"
+    if not (file.exists() and (folder / "run.db").exists()):
+        folder.mkdir(parents=True, exist_ok=True)
+        core.write_initial(config, initial, str(file))
+    config["network"]["initial"] = str(file.resolve())
+
+
 def _data_set(site: str, ledger: Ledger | str | Path) -> tuple[str, str]:
     """The state folder, and the site's data set in it: the only one, or the one with the site's name."""
     known = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
@@ -317,4 +366,4 @@ def _free_folder(folder: Path, *, named: bool) -> Path:
     return folder.with_name(f"{folder.name}-{number}")
 
 
-__all__ = ["Federation"]
+__all__ = ["Federation", "resume"]
