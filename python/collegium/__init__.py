@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # what static tools see; at run time __getattr__ below does t
         ProtocolError,
         SystemError,
     )
+    from collegium.evaluation import evaluate
     from collegium.federation import Federation, resume
     from collegium.ledger import Ledger
     from collegium.optimizers import SGD, Adam
@@ -44,6 +45,7 @@ _HOME = {
     "DPSGD": "privacy",
     "SiteDP": "privacy",
     "aggregate": "aggregation",
+    "evaluate": "evaluation",
     "CollegiumError": "errors",
     "ConfigError": "errors",
     "PluginError": "errors",

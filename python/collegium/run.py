@@ -233,6 +233,18 @@ class Run:
 
         return write_report(self, Path(path) if path else self.folder / "report.html", **extra)
 
+    def tensorboard(self, folder: str | Path) -> Path:
+        """Write the run's curves for TensorBoard into ``folder``, anew, and return it: a run there for every site.
+
+        Raises
+        ------
+        ModuleNotFoundError
+            Without the package ``tensorboard``.
+        """
+        from collegium.tensorboard import write_curves
+
+        return write_curves(self, Path(folder))
+
     def __iter__(self) -> Any:
         """Rounds that have closed, oldest first."""
         return iter(self.rounds.to_dict("records"))

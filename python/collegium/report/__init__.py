@@ -115,6 +115,7 @@ def write_report(
         private="privacy" in run.config,
         guarantee=run.guarantee,
         rounds=_table(rounds[columns]),
+        provenance=_table(_provenance(run)),
         config=meta.get("config", ""),
     )
     temporary = path.with_suffix(".part")
@@ -128,7 +129,37 @@ def _last_round(run: Run) -> pd.DataFrame:
     if history.empty:
         return history
     last = history[history["round"] == history["round"].max()]
-    return last.drop(columns=[c for c in ("round", "update_hash") if c in last])
+    last = last.drop(columns=[c for c in ("round", "update_hash") if c in last])
+    return last.loc[:, [last[name].notna().any() and (last[name] != "").any() for name in last]]
+
+
+def _provenance(run: Run) -> pd.DataFrame:
+    """What has to agree, hash by hash, for somebody to say that this is the same model."""
+    import hashlib
+
+    import pandas as pd
+
+    meta, closed = run.meta, run.rounds
+    closed = closed[closed["state"] == "closed"]
+    updates = run.history
+    rows = {
+        "run": meta.get("run", ""),
+        "layout (BLAKE2b)": meta.get("layout", ""),
+        "configuration (SHA-256 of the text below)": hashlib.sha256(
+            meta.get("config", "").encode()
+        ).hexdigest(),
+        "model after the last round (BLAKE2b of its numbers)": ""
+        if closed.empty
+        else closed["model_hash"].iloc[-1],
+    }
+    if not updates.empty:
+        last = updates[updates["round"] == updates["round"].max()]
+        rows |= {
+            f"update of {row.site} in round {row.round} (BLAKE2b)": row.update_hash
+            for row in last.itertuples()
+            if row.update_hash
+        }
+    return pd.DataFrame({"what": rows.keys(), "hash": rows.values()})
 
 
 __all__ = ["png", "svg", "write_report"]
