@@ -2,6 +2,7 @@
 
 #include "bindings.h"
 #include "collegium/error.h"
+#include "python_dataset.h"
 #include "torch/data/dataset.h"
 #include "torch/data/image_folder.h"
 
@@ -16,17 +17,6 @@ ElementType type_of(const py::array& array) {
   throw DataError({.what = "an array of a type that training does not take",
                    .expected = "float32, uint8, int16 or int64",
                    .found = std::string(py::str(array.dtype()))});
-}
-
-// Shares the memory; the array object is kept alive by it.
-Array share(const py::array& array) {
-  if (!(array.flags() & py::array::c_style))
-    throw DataError({.what = "an array that is not contiguous",
-                     .remedy = "pass numpy.ascontiguousarray(array)"});
-  return {.data = array.data(),
-          .type = type_of(array),
-          .shape = {array.shape(), array.shape() + array.ndim()},
-          .owner = keep(array)};
 }
 
 std::shared_ptr<ImageFolder> open_folder(const py::dict& settings) {
@@ -71,6 +61,16 @@ py::dict tissues(const ImageFolder& folder) {
 
 }  // namespace
 
+Array share(const py::array& array) {
+  if (!(array.flags() & py::array::c_style))
+    throw DataError({.what = "an array that is not contiguous",
+                     .remedy = "pass numpy.ascontiguousarray(array)"});
+  return {.data = array.data(),
+          .type = type_of(array),
+          .shape = {array.shape(), array.shape() + array.ndim()},
+          .owner = keep(array)};
+}
+
 void def_datasets(py::module_& m) {
   py::class_<Dataset, std::shared_ptr<Dataset>>(m, "Dataset")
       .def("__len__", [](const Dataset& self) { return self.subjects(); })
@@ -80,14 +80,20 @@ void def_datasets(py::module_& m) {
         return names;
       });
   py::class_<TensorDataset, Dataset, std::shared_ptr<TensorDataset>>(m, "ArrayDataset")
-      .def(py::init([](const py::array& inputs, const py::array& targets) {
-             return std::make_shared<TensorDataset>(share(inputs), share(targets));
+      .def(py::init([](const py::array& inputs, const py::array& targets,
+                       std::vector<std::size_t> patients) {
+             return std::make_shared<TensorDataset>(share(inputs), share(targets),
+                                                    std::move(patients));
            }),
-           py::arg("inputs"), py::arg("targets"))
+           py::arg("inputs"), py::arg("targets"), py::arg("patients") = std::vector<std::size_t>())
       // Where the inputs lie in memory: the same place as in the array, since nothing is copied.
       .def_property_readonly("address", [](const TensorDataset& self) {
         return reinterpret_cast<std::uintptr_t>(self.sample(0).input.data);
       });
+  py::class_<PythonDataset, Dataset, std::shared_ptr<PythonDataset>>(m, "PythonDataset")
+      .def(py::init<py::object, std::size_t, std::vector<std::size_t>>(), py::arg("get"),
+           py::arg("size"), py::arg("patients") = std::vector<std::size_t>())
+      .def_property_readonly("failure", &PythonDataset::failure);
   py::class_<ImageFolder, Dataset, std::shared_ptr<ImageFolder>>(m, "FolderDataset")
       .def(py::init(&open_folder), py::arg("settings"))
       .def("facts", &facts)

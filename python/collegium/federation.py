@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from collegium._load import core
 from collegium.datasets import as_core_dataset
+from collegium.datasets.arrays import own_failure
 from collegium.errors import ConfigError
 from collegium.execute import Work, execute
 from collegium.ledger import Ledger
@@ -207,7 +208,10 @@ class Federation:
             raise ConfigError(f"ledgers names sites that take no part: {', '.join(strangers)}")
 
         def work(on_event: Any, stop: Any) -> None:
-            core.simulate(config, data, initial, charged, threads or 0, on_event, stop)
+            try:
+                core.simulate(config, data, initial, charged, threads or 0, on_event, stop)
+            except Exception as error:  # of the user's own code: with its traceback
+                raise error from own_failure(data.values())
 
         if self._model is not None:
             _keep_initial(config, initial, target)

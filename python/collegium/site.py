@@ -7,6 +7,7 @@ from typing import Any
 
 from collegium._load import core
 from collegium.datasets import as_core_dataset
+from collegium.datasets.arrays import own_failure
 from collegium.execute import execute
 
 
@@ -72,7 +73,10 @@ class Site:
         self.config["site"]["server"] = address
 
         def work(on_event: Any, stop: Any) -> None:
-            core.join(self.config, self._data, on_event, stop)
+            try:
+                core.join(self.config, self._data, on_event, stop)
+            except Exception as error:  # of the user's own code: with its traceback
+                raise error from own_failure([self._data])
 
         execute(work, title=f"site {self.name}", rounds=0, progress=progress)
 

@@ -8,7 +8,9 @@ import importlib
 import pytest
 
 
-@pytest.mark.parametrize("module", ["audit", "privacy", "privacy_plan", "per_sample", "federation"])
+@pytest.mark.parametrize(
+    "module", ["audit", "privacy", "privacy_plan", "per_sample", "federation", "datasets.samples"]
+)
 def test_examples_run(module: str) -> None:
     result = doctest.testmod(importlib.import_module(f"collegium.{module}"))
     assert result.attempted > 0

@@ -18,7 +18,7 @@ from . import ledger
 from . import privacy
 from . import audit
 from . import metrics
-__all__: list[str] = ['ArrayDataset', 'BudgetExhausted', 'CollegiumError', 'ConfigError', 'DataError', 'Dataset', 'FolderDataset', 'Network', 'PluginError', 'ProtocolError', 'SampleGradients', 'SampleLayouts', 'StopHandle', 'SystemError', 'aggregate', 'audit', 'check_federation', 'dice_loss', 'evaluate', 'join', 'ledger', 'load_federation', 'load_site', 'metrics', 'network_names', 'new_keys', 'nifti_read', 'plugins', 'privacy', 'serve', 'simulate', 'to_toml', 'torch_version', 'write_initial']
+__all__: list[str] = ['ArrayDataset', 'BudgetExhausted', 'CollegiumError', 'ConfigError', 'DataError', 'Dataset', 'FolderDataset', 'Network', 'PluginError', 'ProtocolError', 'PythonDataset', 'SampleGradients', 'SampleLayouts', 'StopHandle', 'SystemError', 'aggregate', 'audit', 'check_federation', 'dice_loss', 'evaluate', 'join', 'ledger', 'load_federation', 'load_site', 'metrics', 'network_names', 'new_keys', 'nifti_read', 'plugins', 'privacy', 'serve', 'simulate', 'to_toml', 'torch_version', 'write_initial']
 class Network:
     def __init__(self, settings: dict, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
@@ -58,10 +58,16 @@ class Dataset:
     def subjects(self) -> list[str]:
         ...
 class ArrayDataset(Dataset):
-    def __init__(self, inputs: numpy.ndarray, targets: numpy.ndarray) -> None:
+    def __init__(self, inputs: numpy.ndarray, targets: numpy.ndarray, patients: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = []) -> None:
         ...
     @property
     def address(self) -> int:
+        ...
+class PythonDataset(Dataset):
+    def __init__(self, get: typing.Any, size: typing.SupportsInt | typing.SupportsIndex, patients: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex] = []) -> None:
+        ...
+    @property
+    def failure(self) -> typing.Any:
         ...
 class FolderDataset(Dataset):
     def __init__(self, settings: dict) -> None:

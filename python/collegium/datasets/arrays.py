@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from collegium._load import core
 from collegium.datasets.folder import FolderDataset
+from collegium.datasets.samples import Samples
 
 
 def as_core_dataset(site: str, value: Any) -> Any:
@@ -18,9 +19,11 @@ def as_core_dataset(site: str, value: Any) -> Any:
     ----------
     site : str
         For messages.
-    value : FolderDataset, (inputs, targets), an indexable of (input, target) pairs, or a data set of the core
+    value : FolderDataset, Samples, (inputs, targets), an indexable of pairs, or a data set of the core
         Arrays may be NumPy or CPU torch tensors. float32 inputs and float32, uint8, int16 or int64 targets that are
-        C-contiguous are shared; other arrays are converted once.
+        C-contiguous are shared; other arrays are converted once. A list is stacked. Anything else with ``len`` and
+        ``[i]``, such as a ``torch.utils.data.Dataset`` or one of MONAI, is asked for a sample when training needs it:
+        a pair, or a mapping with ``image`` and ``label``.
 
     Raises
     ------
@@ -31,23 +34,36 @@ def as_core_dataset(site: str, value: Any) -> Any:
         return value
     if isinstance(value, FolderDataset):
         return value.core()
-    if isinstance(value, Mapping):
+    patients: list[int] = []
+    if isinstance(value, Samples):
+        value, patients = value.data, value.patient_numbers(site)
+    if isinstance(value, Mapping) and {"inputs", "targets"} <= value.keys():
         value = (value["inputs"], value["targets"])
     if isinstance(value, tuple) and len(value) == 2 and all(hasattr(v, "shape") for v in value):
-        inputs, targets = value
-    elif hasattr(value, "__len__") and hasattr(value, "__getitem__"):
-        pairs = [value[i] for i in range(len(value))]
-        if not pairs:
-            raise ValueError(
-                f"site {site}: the data set is empty; expected at least one (input, target) pair"
-            )
-        inputs = np.stack([np.asarray(p[0]) for p in pairs])
-        targets = np.stack([np.asarray(p[1]) for p in pairs])
-    else:
+        return _of_arrays(site, *value, patients)
+    if not (hasattr(value, "__len__") and hasattr(value, "__getitem__")):
         raise TypeError(
             f"site {site}: expected a FolderDataset, a pair of arrays (inputs, targets) or an indexable of such pairs, "
             f"found {type(value).__name__}"
         )
+    if not len(value):
+        raise ValueError(f"site {site}: the data set is empty; expected at least one sample")
+    if isinstance(value, (list, tuple)):
+        pairs = [_pair(site, i, sample) for i, sample in enumerate(value)]
+        return _of_arrays(
+            site, np.stack([p[0] for p in pairs]), np.stack([p[1] for p in pairs]), patients
+        )
+    _pair(site, 0, value[0])  # what cannot be taken is said now, not when sites are waiting
+    return core.PythonDataset(lambda i: _pair(site, i, value[i]), len(value), patients)
+
+
+def own_failure(datasets: Iterable[Any]) -> BaseException | None:
+    """The first exception that a data set written in Python has raised."""
+    failures = (getattr(data, "failure", None) for data in datasets)
+    return next((failure for failure in failures if failure is not None), None)
+
+
+def _of_arrays(site: str, inputs: Any, targets: Any, patients: list[int]) -> Any:
     inputs = np.ascontiguousarray(_numpy(inputs), dtype=np.float32)
     targets = _targets(_numpy(targets))
     if len(inputs) != len(targets):
@@ -56,12 +72,35 @@ def as_core_dataset(site: str, value: Any) -> Any:
         )
     if not len(inputs):
         raise ValueError(f"site {site}: the data set is empty; expected at least one sample")
-    if not np.isfinite(inputs).all():
-        first = np.argwhere(~np.isfinite(inputs))[0]
+    if patients and len(patients) != len(inputs):
         raise ValueError(
-            f"site {site}: expected finite inputs, found {inputs[tuple(first)]} at {tuple(int(i) for i in first)}"
+            f"site {site}: expected a patient for each of {len(inputs)} samples, found {len(patients)}"
         )
-    return core.ArrayDataset(inputs, targets)
+    _require_finite(f"site {site}", inputs)
+    return core.ArrayDataset(inputs, targets, patients)
+
+
+def _pair(site: str, index: int, sample: Any) -> tuple[np.ndarray, np.ndarray]:
+    """One sample as training takes it."""
+    if isinstance(sample, Mapping):
+        if not {"image", "label"} <= sample.keys():
+            raise TypeError(
+                f"site {site}: sample {index}: expected 'image' and 'label', found {', '.join(map(str, sample))}"
+            )
+        sample = (sample["image"], sample["label"])
+    if not (isinstance(sample, (tuple, list)) and len(sample) == 2):
+        raise TypeError(
+            f"site {site}: sample {index}: expected (input, target), found {type(sample).__name__}"
+        )
+    inputs = np.ascontiguousarray(_numpy(sample[0]), dtype=np.float32)
+    _require_finite(f"site {site}: sample {index}", inputs)
+    return inputs, _targets(_numpy(sample[1]))
+
+
+def _require_finite(where: str, inputs: np.ndarray) -> None:
+    if not np.isfinite(inputs).all():
+        first = tuple(int(i) for i in np.argwhere(~np.isfinite(inputs))[0])
+        raise ValueError(f"{where}: expected finite inputs, found {inputs[first]} at {first}")
 
 
 def _numpy(array: Any) -> np.ndarray:
@@ -79,4 +118,4 @@ def _targets(targets: np.ndarray) -> np.ndarray:
     )
 
 
-__all__ = ["as_core_dataset"]
+__all__ = ["as_core_dataset", "own_failure"]

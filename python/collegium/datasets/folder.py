@@ -59,6 +59,12 @@ class FolderDataset:
             )
         return self._core
 
+    def only(self, subjects: Sequence[str]) -> FolderDataset:
+        """The same data with these subjects alone."""
+        return FolderDataset(
+            self.path, format=self.format, labels=self.labels, subjects=subjects, site=self._site, table=self._table
+        )  # fmt: skip
+
     @property
     def subjects(self) -> list[str]:
         """Names of the subjects, sorted."""

@@ -70,7 +70,7 @@ def synthetic(
     folder: Path, recipe: Recipe, seed: int, progress: Callable[[int, int], None]
 ) -> Hospitals:
     """Make the synthetic hospitals, or find them where an earlier call left them."""
-    from collegium.datasets.brain_sites import write_brain_sites
+    from collegium.datasets.synthetic_sites import write_brain_sites
 
     facts = write_brain_sites(
         folder,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from collegium import networks
-from collegium.datasets.brain_sites import write_brain_sites
 from collegium.datasets.folder import FolderDataset
+from collegium.datasets.synthetic_sites import write_brain_sites
 from collegium.demo.recipe import Recipe
 from collegium.federation import Federation
 from collegium.networks import Network
