@@ -1,26 +1,18 @@
 #include <cmath>
-#include <mutex>
 
 #include "bindings.h"
 #include "collegium/error.h"
+#include "collegium/vector_ops.h"
 #include "plugin/loader.h"
 #include "plugin/registry.h"
 
 namespace collegium::python {
 namespace {
 
-// Loads what the environment and the package offer, once a process, and what `paths` names, each
-// time.
+// Loads what `paths`, the environment and installed packages offer. What is loaded already costs the
+// reading of its file: a package may have been installed since.
 std::vector<PluginListing> search(const std::vector<std::string>& paths) {
-  static std::once_flag once;
-  static std::vector<PluginListing> scanned;
-  std::call_once(once, [] { scanned = load_plugins(registry(), PluginSearch{}); });
-  std::vector<PluginListing> found = scanned;
-  if (!paths.empty())
-    for (PluginListing& listing :
-         load_plugins(registry(), {.paths = paths, .environment = false, .package = false}))
-      found.push_back(std::move(listing));
-  return found;
+  return load_plugins(registry(), {.paths = paths});
 }
 
 // One row a name; a refused file is one row with its reason.
@@ -66,6 +58,8 @@ py::array_t<float> aggregate(const std::string& name, const std::vector<FloatArr
       throw ConfigError({.what = "a weight that is not positive and finite",
                          .where = site,
                          .found = std::to_string(weights[i])});
+    if (!all_finite(spans[i]))
+      throw ConfigError({.what = "a value that is not finite", .where = site});
     aggregator->accumulate({.values = spans[i], .weight = weights[i], .site = site});
   }
   aggregator->finish(out);
@@ -83,6 +77,8 @@ void def_plugins(py::module_& m) {
       if (!listing.refused_reason.empty()) listings.push_back(listing);
     return rows(listings);
   });
+  m.def("set_plugin_folders",
+        [](std::vector<std::string> folders) { registry().set_folders(std::move(folders)); });
   m.def("aggregate", &aggregate, py::arg("name"), py::arg("updates"), py::arg("weights"),
         py::arg("settings"));
 }

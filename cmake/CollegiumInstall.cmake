@@ -1,10 +1,15 @@
 # Everything lies inside the Python package, so that one folder is the whole product:
-#   collegium/_core.so   collegium/lib/   collegium/plugins/   collegium/bin/   collegium/include/   ../torch/lib
+#   collegium/_core.so   collegium/lib/   collegium/plugins/   collegium/bin/   ../torch/lib
+#   collegium/include/   collegium/cmake/   collegium/templates/   for authors of plugins
 set(_package collegium)
 set_target_properties(collegium_core PROPERTIES INSTALL_RPATH "$ORIGIN")
 install(TARGETS collegium_core LIBRARY DESTINATION ${_package}/lib COMPONENT python)
 install(DIRECTORY core/include/ DESTINATION ${_package}/include COMPONENT python FILES_MATCHING PATTERN "*.h")
 install(FILES "${PROJECT_BINARY_DIR}/include/collegium/version.h" DESTINATION ${_package}/include/collegium COMPONENT python)
+configure_file(cmake/collegium-config-version.cmake.in "${PROJECT_BINARY_DIR}/collegium-config-version.cmake" @ONLY)
+install(FILES cmake/collegium-config.cmake cmake/CollegiumPlugin.cmake "${PROJECT_BINARY_DIR}/collegium-config-version.cmake"
+  DESTINATION ${_package}/cmake COMPONENT python)
+install(DIRECTORY plugins/template/ DESTINATION ${_package}/templates COMPONENT python)
 
 get_property(_plugins GLOBAL PROPERTY COLLEGIUM_PLUGINS)
 foreach(_plugin IN LISTS _plugins)

@@ -20,7 +20,8 @@ struct PluginSearch {
   std::map<std::string, std::string> pins;  // file name without folder -> hash in hex
   bool pinned_only = false;  // refuse what no pin names, also what the process has loaded before
   bool environment = true;   // COLLEGIUM_PLUGIN_PATH: files or folders between colons
-  bool package = true;       // the folder `plugins` beside the core library, or one level above it
+  bool package = true;  // the folder `plugins` beside the core library, or one level above it; then
+                        // the registry's folders
 };
 
 // Loads everything the search finds, in that order. A file named in the configuration or the

@@ -128,6 +128,12 @@ PluginListing Registry::take(PluginListing listing, void (*fill)(Registrar&)) {
   if (const PluginListing* first = already()) return *first;
   for (const auto& [name, entry] : collector.entries) {
     if (const auto taken = entries_.find(name); taken != entries_.end()) {
+      if (taken->second.file == listing.file)
+        throw PluginError({.what = "the file has changed since this process loaded it",
+                           .where = listing.file,
+                           .expected = "the bytes that were loaded first, which stay in use",
+                           .found = "other bytes",
+                           .remedy = "start the process again (in a notebook: restart the kernel)"});
       throw PluginError(
           {.what = "the name '" + name + "' is already taken",
            .where = listing.file,
@@ -193,6 +199,16 @@ std::vector<std::string> Registry::mechanisms() const { return names(kMechanism)
 std::vector<PluginListing> Registry::listings() const {
   const std::lock_guard lock(mutex_);
   return listings_;
+}
+
+void Registry::set_folders(std::vector<std::string> folders) {
+  const std::lock_guard lock(mutex_);
+  folders_ = std::move(folders);
+}
+
+std::vector<std::string> Registry::folders() const {
+  const std::lock_guard lock(mutex_);
+  return folders_;
 }
 
 Registry& registry() {

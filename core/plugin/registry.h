@@ -45,6 +45,10 @@ class Registry {
   std::vector<std::string> mechanisms() const;
   std::vector<PluginListing> listings() const;  // everything loaded so far, the built-ins first
 
+  // Folders that installed packages announced; load_plugins() scans them after the core's own.
+  void set_folders(std::vector<std::string> folders);
+  std::vector<std::string> folders() const;
+
   // Runs `fill` and takes what it registers, all or nothing; `listing` says whose it is and comes
   // back complete. A file whose hash is already here is not taken twice: its first listing comes
   // back. Throws PluginError.
@@ -64,6 +68,7 @@ class Registry {
   mutable std::mutex mutex_;
   std::map<std::string, Entry, std::less<>> entries_;
   std::vector<PluginListing> listings_;
+  std::vector<std::string> folders_;
 };
 
 // The process's own registry: the one global, because a loaded library is a property of the

@@ -151,6 +151,7 @@ std::vector<PluginListing> load_plugins(Registry& registry, const PluginSearch& 
   }
   if (search.package) {
     for (const std::string& folder : package_plugin_folders()) finder.folder(folder);
+    for (const std::string& folder : registry.folders()) finder.folder(folder);
   }
   finder.require_pinned_files();
   if (search.pinned_only) finder.require_pins();

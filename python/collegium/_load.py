@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
+
 import torch
+
+from collegium._places import announced
 
 try:
     from collegium import _core as core
@@ -25,4 +29,14 @@ if _present != _compiled:
         name="collegium",
     )
 
-__all__ = ["core"]
+
+def announce() -> dict[EntryPoint, str]:
+    """Tell the core which installed packages have plugins, also those installed since; why some cannot be used."""
+    folders, refused = announced()
+    core.set_plugin_folders([str(folder) for folder in folders])
+    return refused
+
+
+announce()
+
+__all__ = ["announce", "core"]

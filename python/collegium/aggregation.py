@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from collegium._load import core
+from collegium._load import announce, core
 
 
 def aggregate(
@@ -39,6 +39,7 @@ def aggregate(
     if len(shapes) != 1:
         raise ValueError(f"aggregate: expected updates of one shape, found {sorted(shapes)}")
     given = [1.0] * len(arrays) if weights is None else [float(w) for w in weights]
+    announce()
     return core.aggregate(name, [a.reshape(-1) for a in arrays], given, settings).reshape(
         arrays[0].shape
     )

@@ -107,6 +107,29 @@ def keys_new(
     )
 
 
+@app.command("new-plugin")
+def new_plugin(
+    kind: Annotated[str, typer.Argument(help="aggregator or privacy")],
+    name: Annotated[str, typer.Argument(help="Lower-case words joined by underscores.")],
+    folder: Annotated[Path | None, typer.Argument(help="Default: ./NAME")] = None,
+) -> None:
+    """Make a plugin's folder: a source that works, its tests, and what builds and installs it."""
+    from collegium import new_plugin as template
+
+    try:
+        made = template.new_plugin(kind, name, folder)  # type: ignore[arg-type]
+    except ValueError as error:
+        typer.echo(f"collegium: {error}", err=True)
+        raise typer.Exit(2) from None
+    typer.echo(
+        f"{made} holds the plugin '{name}'. Next:\n\n"
+        f"  cd {made}\n"
+        "  pip install --no-build-isolation .    # pip install 'collegium[plugins]' gets what it builds with\n"
+        "  collegium plugins\n\n"
+        "README.md there says how to test it."
+    )
+
+
 @app.command()
 def plugins(
     paths: Annotated[list[Path] | None, typer.Argument(help="Further files or folders.")] = None,

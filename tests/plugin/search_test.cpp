@@ -126,5 +126,32 @@ TEST_F(Search, FindsThePackagesOwnFolderBesideTheCoreLibrary) {
   EXPECT_THAT(registry.mechanisms(), ElementsAre("percentile", "sparse_vector"));
 }
 
+TEST_F(Search, ScansTheFoldersThatInstalledPackagesAnnounce) {
+  const TemporaryFolder folder(TemporaryFolder::Place::disk);
+  folder.write("good.so", bytes_of(fixture("good")));
+  folder.write("broken.so", "nonsense");
+  registry.set_folders({folder.path().string()});
+  const auto found = load_plugins(
+      registry,
+      {.paths = {}, .pins = {}, .pinned_only = false, .environment = false, .package = true});
+  EXPECT_THAT(registry.aggregators(), Contains("first"));
+  const auto refused = std::find_if(found.begin(), found.end(), [](const PluginListing& listing) {
+    return !listing.refused_reason.empty();
+  });
+  ASSERT_NE(refused, found.end());
+  EXPECT_THAT(refused->file, HasSubstr("broken.so"));
+}
+
+TEST_F(Search, SaysThatAFileHasChangedSinceItWasLoaded) {
+  const TemporaryFolder folder(TemporaryFolder::Place::disk);
+  const std::string file = folder.write("mine.so", bytes_of(fixture("good")));
+  search({folder.path().string()});
+  std::filesystem::remove(file);  // as an installer does; the first one stays mapped
+  folder.write("mine.so", bytes_of(fixture("same_name")));
+  const auto found = search({folder.path().string()});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_THAT(found[0].refused_reason, HasSubstr("changed since this process loaded it"));
+}
+
 }  // namespace
 }  // namespace collegium

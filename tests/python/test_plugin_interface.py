@@ -20,6 +20,8 @@ def code(text: str) -> str:
 def headers_hash() -> str:
     digest = hashlib.blake2b(digest_size=16)
     for file in sorted(HEADERS.glob("*.h")):
+        if file.name == "conformance.h":  # for tests: nothing of it is in a plugin
+            continue
         digest.update(f"{file.name}\0{code(file.read_text(encoding='utf-8'))}\0".encode())
     return digest.hexdigest()
 

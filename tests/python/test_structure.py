@@ -84,6 +84,8 @@ def test_installed_headers_include_only_each_other_and_the_standard_library() ->
     for file in sources(CORE / "include"):
         for delimiter, path in includes(file):
             inside = path.startswith("collegium/")
+            if "conformance" in file.as_posix() and path in ("gtest/gtest.h", "dlfcn.h"):
+                continue  # the suite is for an author's tests, and no plugin includes it
             assert inside if delimiter == '"' else "/" not in path and not path.endswith(".h"), (
                 f"{file.name}: {path}"
             )
