@@ -22,6 +22,7 @@ void def_losses(py::module_& m);
 void def_networks(py::module_& m);
 void def_per_sample(py::module_& m);
 void def_plugins(py::module_& m);
+void def_python_aggregator(py::module_& m);
 void def_datasets(py::module_& m);
 void def_evaluation(py::module_& m);
 void def_federation(py::module_& m);

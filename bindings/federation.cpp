@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <thread>
@@ -13,6 +14,7 @@
 #include "runtime/join.h"
 #include "runtime/serve.h"
 #include "runtime/simulate.h"
+#include "store/run_store.h"
 #include "torch/network/network.h"
 #include "torch/training/site_trainer.h"
 #include "torch/training/torch_trainer.h"
@@ -210,6 +212,12 @@ py::dict load_site(const std::string& path) {
   return tables;
 }
 
+// A line in the log of a run that has ended.
+void add_to_log(const std::string& folder, const std::string& text) {
+  const EventRow row{.at = std::chrono::system_clock::now(), .level = "info", .text = text};
+  RunStore::open(folder).events({&row, 1});
+}
+
 void write_initial(const py::dict& config, const PyNetwork& network, const std::string& path) {
   const FederationConfig federation = FederationConfig::read(settings_from(config, "federation"));
   const Layout layout = layout_of(*network.network, federation.network.trainable);
@@ -232,6 +240,7 @@ void def_federation(py::module_& m) {
   m.def("check_federation", &check_federation);
   m.def("load_federation", &load_federation);
   m.def("load_site", &load_site);
+  m.def("add_to_log", &add_to_log);
   m.def("write_initial", &write_initial);
   m.def("new_keys", &new_keys);
   m.def("simulate", &simulate_run);

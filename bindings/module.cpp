@@ -19,6 +19,7 @@ PYBIND11_MODULE(_core, m) {
   collegium::python::def_networks(m);
   collegium::python::def_per_sample(m);
   collegium::python::def_plugins(m);
+  collegium::python::def_python_aggregator(m);
   collegium::python::def_datasets(m);
   collegium::python::def_evaluation(m);
   collegium::python::def_federation(m);

@@ -9,8 +9,8 @@
 namespace collegium::python {
 namespace {
 
-// Loads what `paths`, the environment and installed packages offer. What is loaded already costs the
-// reading of its file: a package may have been installed since.
+// Loads what `paths`, the environment and installed packages offer. What is loaded already costs
+// the reading of its file: a package may have been installed since.
 std::vector<PluginListing> search(const std::vector<std::string>& paths) {
   return load_plugins(registry(), {.paths = paths});
 }

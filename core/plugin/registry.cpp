@@ -129,11 +129,12 @@ PluginListing Registry::take(PluginListing listing, void (*fill)(Registrar&)) {
   for (const auto& [name, entry] : collector.entries) {
     if (const auto taken = entries_.find(name); taken != entries_.end()) {
       if (taken->second.file == listing.file)
-        throw PluginError({.what = "the file has changed since this process loaded it",
-                           .where = listing.file,
-                           .expected = "the bytes that were loaded first, which stay in use",
-                           .found = "other bytes",
-                           .remedy = "start the process again (in a notebook: restart the kernel)"});
+        throw PluginError(
+            {.what = "the file has changed since this process loaded it",
+             .where = listing.file,
+             .expected = "the bytes that were loaded first, which stay in use",
+             .found = "other bytes",
+             .remedy = "start the process again (in a notebook: restart the kernel)"});
       throw PluginError(
           {.what = "the name '" + name + "' is already taken",
            .where = listing.file,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
-from collegium._load import core
+from collegium._load import announce, core
+from collegium.aggregation import AggregatorFunction, PythonAggregator
 from collegium.datasets import as_core_dataset
 from collegium.datasets.arrays import own_failure
 from collegium.errors import ConfigError
@@ -44,8 +47,10 @@ class Federation:
         Work of a site in a round; exactly one. Default: 2 epochs (Li et al. 2019).
     rounds : int
         Federated rounds.
-    aggregator : str or (str, settings)
-        How updates are combined: "weighted_mean", or a plugin's.
+    aggregator : str, (str, settings) or callable
+        How updates are combined: "weighted_mean", or a plugin's. For exploring in ``simulate`` also a function of
+        ``(updates, weights)``: float32 of shape (sites, values), float64 of shape (sites,); it returns the change of the
+        model, of shape (values,). It claims nothing: no linearity, no bound of what one site changes.
     mechanism : str or (str, settings), optional
         What a site does to a whole update before it leaves: "percentile", "sparse_vector", or a plugin's.
     privacy : DPSGD or SiteDP, optional
@@ -91,7 +96,7 @@ class Federation:
         local_epochs: int | None = None,
         local_steps: int | None = None,
         rounds: int = 20,
-        aggregator: Plugin = "weighted_mean",
+        aggregator: Plugin | AggregatorFunction = "weighted_mean",
         mechanism: Plugin | None = None,
         privacy: DPSGD | SiteDP | None = None,
         weighting: Literal["iterations", "subjects", "equal"] = "iterations",
@@ -123,6 +128,8 @@ class Federation:
         if local_steps is not None:
             table["local_steps"] = local_steps
         self._model = model if isinstance(model, Network) else None
+        named = isinstance(aggregator, (str, tuple))
+        self._function = None if named else aggregator
         self.config: dict[str, Any] = {
             "federation": {
                 "name": name,
@@ -135,7 +142,9 @@ class Federation:
             },
             "network": network,
             "training": table,
-            "aggregator": _plugin(aggregator),
+            "aggregator": _plugin(aggregator)
+            if named
+            else {"name": "python", "function": PythonAggregator(aggregator).name},
         }
         if min_sites is not None:
             self.config["federation"]["min_sites"] = min_sites
@@ -145,13 +154,16 @@ class Federation:
             self.config["privacy"] = privacy.settings()
         if plugins:
             self.config["plugins"] = {"paths": [str(Path(p).resolve()) for p in plugins]}
-        core.check_federation(self.config)  # a mistake is refused here, not when sites are waiting
+        announce()
+        with _lent(self._function and PythonAggregator(self._function), self.config) as config:
+            core.check_federation(config)  # a mistake is refused here, not when sites are waiting
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Federation:
         """The federation of a configuration file."""
         federation = cls.__new__(cls)
-        federation._model = None
+        federation._model = federation._function = None
+        announce()
         federation.config = core.load_federation(str(path))
         return federation
 
@@ -207,11 +219,19 @@ class Federation:
         if strangers := sorted(set(charged) - set(sites)):
             raise ConfigError(f"ledgers names sites that take no part: {', '.join(strangers)}")
 
+        function = PythonAggregator(self._function) if self._function else None
+
         def work(on_event: Any, stop: Any) -> None:
-            try:
-                core.simulate(config, data, initial, charged, threads or 0, on_event, stop)
-            except Exception as error:  # of the user's own code: with its traceback
-                raise error from own_failure(data.values())
+            start = time.perf_counter()
+            with _lent(function, config) as named:
+                try:
+                    core.simulate(named, data, initial, charged, threads or 0, on_event, stop)
+                except Exception as error:  # of the user's own code: with its traceback
+                    raise error from own_failure(data.values())
+            if function:
+                cost = function.cost(time.perf_counter() - start)
+                core.add_to_log(str(target), cost)
+                on_event({"kind": "log", "level": "python", "site": "", "text": cost})
 
         if self._model is not None:
             _keep_initial(config, initial, target)
@@ -247,6 +267,12 @@ class Federation:
         wait : bool
             As for ``simulate``.
         """
+        if self._function:
+            raise ConfigError(
+                f"the aggregator {self.config['aggregator']['function']} is written in Python, which is for exploring in "
+                "simulate(): a run among hospitals has to go on in another process after a crash. "
+                "'collegium new-plugin aggregator NAME' makes a plugin of it"
+            )
         secret = Path(keys)
         if secret.suffix != ".secret":
             secret = secret.with_name(secret.name + ".secret")
@@ -283,6 +309,7 @@ class Federation:
     def _with_sites(self, names: list[str]) -> dict[str, Any]:
         if not names:
             raise ConfigError("no sites: expected at least one site name")
+        announce()
         config = {key: dict(value) for key, value in self.config.items()}
         config["federation"]["sites"] = names
         return config
@@ -347,6 +374,13 @@ def _keep_initial(config: dict[str, Any], initial: Any, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         core.write_initial(config, initial, str(file))
     config["network"]["initial"] = str(file.resolve())
+
+
+def _lent(function: PythonAggregator | None, config: dict[str, Any]) -> Any:
+    """A context in which the core can call the function; its value is the configuration that names it."""
+    if function is None:
+        return nullcontext(config)
+    return function.lent(config)
 
 
 def _data_set(site: str, ledger: Ledger | str | Path) -> tuple[str, str]:

@@ -54,7 +54,8 @@ import collegium as cg, numpy as np
 assert cg.aggregate("steady_mean", [np.float32([v]) for v in (1, 2, 9e9, -9e9, 6)], trim=0.2) == 3
 rng = np.random.default_rng(0)
 sites = {n: (rng.normal(size=(8, 4)).astype("f4"), rng.normal(size=(8, 1)).astype("f4")) for n in "abcde"}
-federation = cg.Federation(model="linear", loss="mse", optimizer=cg.SGD(lr=0.1), rounds=2, aggregator="steady_mean")
+linear = cg.networks.Network({"name": "linear", "in_channels": 4, "out_channels": 1})
+federation = cg.Federation(model=linear, loss="mse", optimizer=cg.SGD(lr=0.1), rounds=2, aggregator="steady_mean")
 print(federation.simulate(sites, progress=False, folder="run").meta["state"])
 """
     folder = site_packages.parent
