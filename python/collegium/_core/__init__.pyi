@@ -18,7 +18,7 @@ from . import ledger
 from . import privacy
 from . import audit
 from . import metrics
-__all__: list[str] = ['ArrayDataset', 'BudgetExhausted', 'CollegiumError', 'ConfigError', 'DataError', 'Dataset', 'FolderDataset', 'Network', 'PluginError', 'ProtocolError', 'PythonDataset', 'SampleGradients', 'SampleLayouts', 'StopHandle', 'SystemError', 'aggregate', 'audit', 'check_federation', 'dice_loss', 'evaluate', 'join', 'ledger', 'load_federation', 'load_site', 'metrics', 'network_names', 'new_keys', 'nifti_read', 'plugins', 'privacy', 'serve', 'simulate', 'to_toml', 'torch_version', 'write_initial']
+__all__: list[str] = ['ArrayDataset', 'BudgetExhausted', 'CollegiumError', 'ConfigError', 'DataError', 'Dataset', 'FolderDataset', 'Network', 'PluginError', 'ProtocolError', 'PythonDataset', 'SampleGradients', 'SampleLayouts', 'StopHandle', 'SystemError', 'add_to_log', 'aggregate', 'audit', 'check_federation', 'dice_loss', 'evaluate', 'join', 'ledger', 'lend_function', 'load_federation', 'load_site', 'metrics', 'network_names', 'new_keys', 'nifti_read', 'plugins', 'privacy', 'serve', 'set_plugin_folders', 'simulate', 'take_function_back', 'to_toml', 'torch_version', 'write_initial']
 class Network:
     def __init__(self, settings: dict, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
