@@ -26,6 +26,7 @@ void def_python_aggregator(py::module_& m);
 void def_datasets(py::module_& m);
 void def_evaluation(py::module_& m);
 void def_federation(py::module_& m);
+void def_graph(py::module_& m);
 
 // A dict of bools, numbers, strings, lists of one of them, and dicts. `source` stands for the file
 // in messages.

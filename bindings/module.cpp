@@ -23,4 +23,5 @@ PYBIND11_MODULE(_core, m) {
   collegium::python::def_datasets(m);
   collegium::python::def_evaluation(m);
   collegium::python::def_federation(m);
+  collegium::python::def_graph(m);
 }

@@ -24,8 +24,13 @@ void Layout::add(std::string name, std::vector<std::int64_t> shape, bool trainab
     if (slot.name == name)
       throw ConfigError({.what = "two tensors of the model are named '" + name + "'"});
   }
-  slots_.push_back({std::move(name), std::move(shape), size_, size, trainable});
+  slots_.push_back({std::move(name), std::move(shape), size_, size, trainable, false});
   size_ += size;
+}
+
+void Layout::add_buffer(std::string name, std::vector<std::int64_t> shape) {
+  add(std::move(name), std::move(shape), false);
+  slots_.back().buffer = true;
 }
 
 std::string Layout::hash() const {
@@ -37,7 +42,7 @@ std::string Layout::hash() const {
     hasher.add(std::uint64_t{slot.shape.size()});
     for (const std::int64_t extent : slot.shape) hasher.add(static_cast<std::uint64_t>(extent));
     hasher.add(std::uint64_t{slot.offset});
-    hasher.add(std::uint64_t{slot.trainable});
+    hasher.add(std::uint64_t{slot.trainable} + 2 * std::uint64_t{slot.buffer});
   }
   return to_hex(hasher.finish());
 }
@@ -48,7 +53,7 @@ bool Layout::operator==(const Layout& other) const {
     const Slot& a = slots_[i];
     const Slot& b = other.slots_[i];
     if (a.name != b.name || a.shape != b.shape || a.offset != b.offset ||
-        a.trainable != b.trainable)
+        a.trainable != b.trainable || a.buffer != b.buffer)
       return false;
   }
   return true;

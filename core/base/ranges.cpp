@@ -5,8 +5,8 @@
 namespace collegium {
 namespace {
 
-void join(std::vector<Range>& ranges, const Slot& slot) {
-  if (!slot.trainable || slot.size == 0) return;
+void join(std::vector<Range>& ranges, const Slot& slot, bool with_buffers = false) {
+  if ((!slot.trainable && !(with_buffers && slot.buffer)) || slot.size == 0) return;
   if (!ranges.empty() && ranges.back().offset + ranges.back().size == slot.offset)
     ranges.back().size += slot.size;
   else
@@ -23,6 +23,12 @@ std::string_view layer_of(const Slot& slot) {
 std::vector<Range> trainable_ranges(const Layout& layout) {
   std::vector<Range> ranges;
   for (const auto& slot : layout.slots()) join(ranges, slot);
+  return ranges;
+}
+
+std::vector<Range> moving_ranges(const Layout& layout) {
+  std::vector<Range> ranges;
+  for (const auto& slot : layout.slots()) join(ranges, slot, true);
   return ranges;
 }
 

@@ -17,6 +17,7 @@ constexpr std::size_t kMaxDimensions = 16;
 constexpr std::size_t kMaxName = 1024;
 constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kFrozen = "collegium.frozen";
+constexpr const char* kBuffers = "collegium.buffers";
 
 struct Entry {
   std::string name = {};
@@ -192,10 +193,8 @@ SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t 
   }
   std::stable_sort(reader.entries.begin(), reader.entries.end(),
                    [](const Entry& a, const Entry& b) { return a.range < b.range; });
-  const auto frozen_text = reader.metadata.find(kFrozen);
-  const std::set<std::string> frozen = frozen_text == reader.metadata.end()
-                                           ? std::set<std::string>()
-                                           : lines_of(frozen_text->second);
+  const auto frozen = lines_of(reader.metadata[kFrozen]);
+  const auto buffers = lines_of(reader.metadata[kBuffers]);
   SafetensorsHeader header;
   std::uint64_t end = 0;
   for (Entry& entry : reader.entries) {
@@ -220,7 +219,10 @@ SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t 
     }
     end = entry.range[1];
     const bool trainable = !frozen.contains(entry.name);
-    header.layout.add(std::move(entry.name), std::move(entry.shape), trainable);
+    if (buffers.contains(entry.name))
+      header.layout.add_buffer(std::move(entry.name), std::move(entry.shape));
+    else
+      header.layout.add(std::move(entry.name), std::move(entry.shape), trainable);
   }
   if (end != data_size) {
     refuse(source, "", "bytes behind the last tensor", std::to_string(end) + " bytes of data",
@@ -228,6 +230,7 @@ SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t 
   }
   header.metadata = std::move(reader.metadata);
   header.metadata.erase(kFrozen);
+  header.metadata.erase(kBuffers);
   return header;
 }
 
@@ -235,11 +238,12 @@ std::string write_safetensors_header(const Layout& layout,
                                      const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
   nlohmann::ordered_json notes = metadata;
-  std::string frozen;
+  std::string frozen, buffers;
   for (const Slot& slot : layout.slots()) {
-    if (!slot.trainable) frozen += slot.name + "\n";
+    if (!slot.trainable) (slot.buffer ? buffers : frozen) += slot.name + "\n";
   }
   if (!frozen.empty()) notes[kFrozen] = frozen;
+  if (!buffers.empty()) notes[kBuffers] = buffers;
   if (!notes.empty()) header[kMetadata] = std::move(notes);
   std::string text = header.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   text.pop_back();  // tensors are written behind it one by one: an ordered object would look each

@@ -14,8 +14,9 @@ struct Slot {
   std::vector<std::int64_t> shape;  // row-major
   std::size_t offset = 0;           // in floats, from the start of the vector
   std::size_t size = 0;             // in floats: the product of the shape
-  bool trainable =
-      true;  // false: a buffer, or a frozen parameter; it never moves and never leaves a site
+  bool trainable = true;  // false: it takes no gradient, and no optimizer or noise touches it
+  bool buffer = false;    // running statistics: not trainable, but part of an update; what is
+                          // neither is frozen, never moves and never leaves a site
 };
 
 // A model is one flat float32 vector; the layout says which slice is which tensor. Slots lie back
@@ -23,6 +24,7 @@ struct Slot {
 class COLLEGIUM_API Layout {
  public:
   void add(std::string name, std::vector<std::int64_t> shape, bool trainable = true);
+  void add_buffer(std::string name, std::vector<std::int64_t> shape);
   const std::vector<Slot>& slots() const { return slots_; }
   std::size_t size() const { return size_; }  // floats in the whole vector
 

@@ -11,9 +11,10 @@
 namespace collegium {
 namespace {
 
-bool matches(const std::string& name, const std::string& pattern, const std::string& head) {
-  if (pattern == "head" && !head.empty()) return name.starts_with(head);
-  return name.find(pattern) != std::string::npos;
+bool matches(const ParameterSpec& spec, const std::string& pattern, const std::string& head) {
+  if (pattern == "head" && !head.empty()) return spec.name.starts_with(head);
+  if (pattern == "norm" && spec.norm) return true;
+  return spec.name.find(pattern) != std::string::npos;
 }
 
 }  // namespace
@@ -44,18 +45,22 @@ Layout layout_of(const Network& network, const std::vector<std::string>& trainab
   const auto& specs = network.parameters();
   for (const auto& pattern : trainable)
     if (std::none_of(specs.begin(), specs.end(),
-                     [&](const auto& s) { return matches(s.name, pattern, network.head()); }))
+                     [&](const auto& s) { return matches(s, pattern, network.head()); }))
       throw ConfigError({.what = "this pattern names no parameter of the network",
                          .where = "[network] trainable",
                          .expected = "part of a name such as " + specs.front().name + ", or head",
                          .found = pattern});
   Layout layout;
-  for (const auto& spec : specs)
-    layout.add(spec.name, spec.shape,
-               trainable.empty() ||
-                   std::any_of(trainable.begin(), trainable.end(), [&](const auto& pattern) {
-                     return matches(spec.name, pattern, network.head());
-                   }));
+  for (const auto& spec : specs) {
+    const bool chosen = trainable.empty() ||
+                        std::any_of(trainable.begin(), trainable.end(), [&](const auto& pattern) {
+                          return matches(spec, pattern, network.head());
+                        });
+    if (spec.role == ParameterSpec::Role::buffer)
+      layout.add_buffer(spec.name, spec.shape);
+    else
+      layout.add(spec.name, spec.shape, chosen && spec.role == ParameterSpec::Role::trained);
+  }
   return layout;
 }
 

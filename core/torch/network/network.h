@@ -13,15 +13,22 @@ namespace collegium {
 // A parameter as its network declares it. bound > 0: initialised uniformly on (-bound, bound);
 // bound 0: filled with `fill`.
 struct ParameterSpec {
+  enum class Role {
+    trained,
+    frozen,  // whatever a run's `trainable` says
+    buffer   // float32 state that forward() itself writes in training, such as running statistics
+  };
   std::string name;
   std::vector<std::int64_t> shape;
   double bound = 0;
   double fill = 0;
+  Role role = Role::trained;
+  bool norm = false;  // of a normalisation layer, though its name need not say so
 };
 
 // How a forward pass is run. Masks of dropout are drawn by `dropout_keys`, one key a sample, so
 // that they depend neither on the batch a sample is in nor on any generator of the process; empty:
-// no dropout.
+// no dropout, and whatever else differs between training and evaluation is as in evaluation.
 struct Pass {
   std::vector<std::uint64_t> dropout_keys;
 };
@@ -34,6 +41,11 @@ class Network {
   virtual const std::vector<ParameterSpec>& parameters() const = 0;
   virtual at::Tensor forward(const at::Tensor& x, const std::vector<at::Tensor>& w,
                              const Pass& pass) const = 0;
+  // All that it computes, the prediction first: networks under deep supervision give several.
+  virtual std::vector<at::Tensor> outputs(const at::Tensor& x, const std::vector<at::Tensor>& w,
+                                          const Pass& pass) const {
+    return {forward(x, w, pass)};
+  }
   virtual std::string head() const { return {}; }     // prefix of the last layer's parameter names
   virtual std::int64_t divisor() const { return 1; }  // of the edges of volumes it takes
 };

@@ -18,14 +18,16 @@ class Dice final : public Loss {
   Dice(LossConfig config, bool cross_entropy, Outputs outputs = Outputs::logits)
       : config_(std::move(config)), cross_entropy_(cross_entropy), outputs_(outputs) {}
 
-  at::Tensor mean(const at::Tensor& outputs, const at::Tensor& targets) const override {
-    if (!config_.batch) return per_sample(outputs, targets).mean();
+  at::Tensor mean(at::TensorList all, const at::Tensor& targets) const override {
+    const auto& outputs = all.front();
+    if (!config_.batch) return per_sample(all, targets).mean();
     const auto sums = region_sums(outputs, targets);
     const auto dice = quotient(sums.overlap.sum(0), sums.both.sum(0)).mean();
     return cross_entropy_ ? dice + voxel_entropy(outputs, targets).mean() : dice;
   }
 
-  at::Tensor per_sample(const at::Tensor& outputs, const at::Tensor& targets) const override {
+  at::Tensor per_sample(at::TensorList all, const at::Tensor& targets) const override {
+    const auto& outputs = all.front();
     const auto sums = region_sums(outputs, targets);
     const auto dice = quotient(sums.overlap, sums.both).mean(1);
     return cross_entropy_ ? dice + voxel_entropy(outputs, targets).flatten(1).mean(1) : dice;
@@ -62,10 +64,11 @@ class Dice final : public Loss {
 
 class CrossEntropy final : public Loss {
  public:
-  at::Tensor mean(const at::Tensor& outputs, const at::Tensor& targets) const override {
-    return at::cross_entropy_loss(outputs, targets, {}, at::Reduction::Mean);
+  at::Tensor mean(at::TensorList all, const at::Tensor& targets) const override {
+    return at::cross_entropy_loss(all.front(), targets, {}, at::Reduction::Mean);
   }
-  at::Tensor per_sample(const at::Tensor& outputs, const at::Tensor& targets) const override {
+  at::Tensor per_sample(at::TensorList all, const at::Tensor& targets) const override {
+    const auto& outputs = all.front();
     return at::cross_entropy_loss(outputs, targets, {}, at::Reduction::None)
         .view({outputs.size(0), -1})
         .mean(1);
@@ -74,10 +77,11 @@ class CrossEntropy final : public Loss {
 
 class SquaredError final : public Loss {
  public:
-  at::Tensor mean(const at::Tensor& outputs, const at::Tensor& targets) const override {
-    return per_sample(outputs, targets).mean();
+  at::Tensor mean(at::TensorList all, const at::Tensor& targets) const override {
+    return per_sample(all, targets).mean();
   }
-  at::Tensor per_sample(const at::Tensor& outputs, const at::Tensor& targets) const override {
+  at::Tensor per_sample(at::TensorList all, const at::Tensor& targets) const override {
+    const auto& outputs = all.front();
     const auto difference = outputs - targets.reshape(outputs.sizes());
     return (difference * difference).view({outputs.size(0), -1}).mean(1);
   }
@@ -87,10 +91,13 @@ class SquaredError final : public Loss {
 
 Loss::~Loss() = default;
 
-at::Tensor Loss::per_sample(const at::Tensor& outputs, const at::Tensor& targets) const {
+at::Tensor Loss::per_sample(at::TensorList outputs, const at::Tensor& targets) const {
   std::vector<at::Tensor> losses;
-  for (std::int64_t i = 0; i < outputs.size(0); ++i)
-    losses.push_back(mean(outputs.narrow(0, i, 1), targets.narrow(0, i, 1)));
+  for (std::int64_t i = 0; i < outputs.front().size(0); ++i) {
+    std::vector<at::Tensor> of_sample;
+    for (const auto& output : outputs) of_sample.push_back(output.narrow(0, i, 1));
+    losses.push_back(mean(of_sample, targets.narrow(0, i, 1)));
+  }
   return at::stack(losses);
 }
 

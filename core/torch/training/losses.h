@@ -7,15 +7,17 @@
 
 namespace collegium {
 
-// A loss as a scalar tensor, differentiable in `outputs`. Under patient privacy it is evaluated a
+// A loss as a scalar tensor, differentiable in `outputs`: the network's prediction, and behind it
+// what else the network gives, of which a loss may make use. Under patient privacy it is evaluated a
 // sample at a time, so that no sample's gradient depends on another; per_sample() does that in one
 // pass where the loss knows how.
 class Loss {
  public:
   virtual ~Loss();
-  virtual at::Tensor mean(const at::Tensor& outputs, const at::Tensor& targets) const = 0;
+  virtual at::Tensor mean(at::TensorList outputs, const at::Tensor& targets) const = 0;
   // [B]: mean(outputs[i:i+1], targets[i:i+1]) for every i.
-  virtual at::Tensor per_sample(const at::Tensor& outputs, const at::Tensor& targets) const;
+  virtual at::Tensor per_sample(at::TensorList outputs, const at::Tensor& targets) const;
+  virtual std::size_t outputs() const { return 1; }  // how many it takes
 };
 
 // dice           MONAI's DiceLoss(sigmoid=True): mean over samples and regions of

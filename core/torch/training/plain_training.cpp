@@ -39,7 +39,7 @@ double loss_and_gradient(const LocalRound& round, Prepared prepared, std::int64_
   const auto batch = stack(examples, std::move(keys), round.model.flat().device(), last);
   round.model.zero_gradient();
   const auto loss = round.loss.mean(
-      round.network.forward(batch.inputs, round.model.parameters(), batch.pass), batch.targets);
+      round.network.outputs(batch.inputs, round.model.parameters(), batch.pass), batch.targets);
   const auto value = loss.item<double>();
   if (!std::isfinite(value))
     throw DataError({.what = "the training loss is not finite",

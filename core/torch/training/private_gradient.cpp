@@ -43,7 +43,7 @@ void PrivateGradient::add_patients(const Portion& portion, PrivateSum& sum) {
   const auto batch = batch_of(portion, width_);
   batch.inputs.requires_grad_();
   const auto losses = round_.loss.per_sample(
-      round_.network.forward(batch.inputs, round_.model.parameters(), batch.pass), batch.targets);
+      round_.network.outputs(batch.inputs, round_.model.parameters(), batch.pass), batch.targets);
   SampleGradientOptions options;
   for (const auto offset : offsets_)
     options.groups.push_back(static_cast<std::int64_t>(sum.clipping().group_of(offset)));
@@ -73,7 +73,7 @@ void PrivateGradient::add_part_of_patient(const Portion& portion, PrivateSum& su
   const auto batch = batch_of(portion, prefers_pairs(portion.examples[0]) ? 2 : 1);
   if (!within_patient_) round_.model.zero_gradient();
   const auto losses = round_.loss.per_sample(
-      round_.network.forward(batch.inputs, round_.model.parameters(), batch.pass), batch.targets);
+      round_.network.outputs(batch.inputs, round_.model.parameters(), batch.pass), batch.targets);
   const auto count = static_cast<std::int64_t>(portion.examples.size());
   (losses.narrow(0, 0, count).sum() / static_cast<double>(portion.of_patient)).backward();
   within_patient_ = !portion.closes_patient;

@@ -199,7 +199,7 @@ TrainResult TorchTrainer::Impl::train(std::span<const float> model, std::span<fl
     after = last;
   }
   std::fill(delta.begin(), delta.end(), 0.0f);
-  for (const auto& range : trainable_ranges(layout))
+  for (const auto& range : moving_ranges(layout))
     subtract(after.subspan(range.offset, range.size), model.subspan(range.offset, range.size),
              delta.subspan(range.offset, range.size));
   return result;

@@ -77,9 +77,12 @@ std::vector<Metric> table_metrics(const Network& network, const Loss& loss, cons
   for (std::size_t i = 0; i < data.size(); ++i) {
     const auto batch =
         stack({whole_example(data.sample(i), data.as_scanned())}, {}, model.flat().device(), false);
-    const auto outputs = network.forward(batch.inputs, model.parameters(), batch.pass);
-    mean_loss.value += loss.mean(outputs, batch.targets).item<double>();
-    ++mean_loss.count;
+    const auto all = network.outputs(batch.inputs, model.parameters(), batch.pass);
+    const auto& outputs = all.front();
+    if (all.size() >= loss.outputs()) {  // fewer: without deep supervision in evaluation
+      mean_loss.value += loss.mean(all, batch.targets).item<double>();
+      ++mean_loss.count;
+    }
     if (batch.targets.scalar_type() != at::kLong) continue;
     accuracy.value +=
         at::argmax(outputs, 1).eq(batch.targets).to(at::kDouble).mean().item<double>();
