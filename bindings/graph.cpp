@@ -80,8 +80,8 @@ void def_graph(py::module_& m) {
             {
               py::gil_scoped_release unlocked;
               const auto w = in_order(self, parameters);
-              outputs = train ? self.network->training_outputs(
-                                    inputs, w, {.dropout_keys = std::move(keys)})
+              outputs = train ? self.network->training_outputs(inputs, w,
+                                                               {.dropout_keys = std::move(keys)})
                               : self.network->outputs(inputs, w, {});
             }
             return outputs.size() == 1 ? py::cast(outputs.front()) : py::cast(outputs);

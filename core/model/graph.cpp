@@ -55,7 +55,8 @@ GraphTensor::Kind tensor_kind(const JsonReader& at) {
 
 GraphTensor read_tensor(const std::string& name, const JsonReader& at, const GraphLimits& limits) {
   at.check_keys({"kind", "shape", "dtype", "data"});
-  GraphTensor tensor{.name = name, .kind = tensor_kind(at["kind"]), .type = element_kind(at["dtype"])};
+  GraphTensor tensor{
+      .name = name, .kind = tensor_kind(at["kind"]), .type = element_kind(at["dtype"])};
   std::int64_t elements = 1;
   at["shape"].each(kMaxDimensions, [&](const JsonReader& extent) {
     tensor.shape.push_back(extent.integer(0, kMaxExtent));
@@ -96,8 +97,8 @@ class ProgramReader {
 
   GraphProgram read(const JsonReader& at) {
     at.check_keys({"inputs", "bind", "nodes", "outputs", "values", "sizes"});
-    program_.values =
-        static_cast<std::size_t>(at["values"].integer(1, static_cast<std::int64_t>(limits_.values)));
+    program_.values = static_cast<std::size_t>(
+        at["values"].integer(1, static_cast<std::int64_t>(limits_.values)));
     defined_.assign(program_.values, false);
     at["sizes"].each_member(limits_.arguments, [&](const std::string& symbol, const JsonReader& r) {
       program_.sizes[symbol] = range(r);
@@ -164,9 +165,8 @@ class ProgramReader {
     at.check_keys({"op", "args", "kwargs", "out"});
     GraphNode node{.op = at["op"].text(128)};
     std::size_t arguments = 0;
-    at["args"].each(limits_.arguments, [&](const JsonReader& r) {
-      node.args.push_back(argument(r, arguments));
-    });
+    at["args"].each(limits_.arguments,
+                    [&](const JsonReader& r) { node.args.push_back(argument(r, arguments)); });
     if (at.has("kwargs"))
       at["kwargs"].each_member(limits_.arguments, [&](const std::string& key, const JsonReader& r) {
         node.kwargs.emplace_back(key, argument(r, arguments));
@@ -190,7 +190,8 @@ class ProgramReader {
     if (json.is_string()) return {.kind = Kind::text, .text = at.text()};
     if (json.is_object()) return tagged(at);
     GraphArgument list{.kind = Kind::list};
-    at.each(limits_.arguments, [&](const JsonReader& r) { list.list.push_back(argument(r, count)); });
+    at.each(limits_.arguments,
+            [&](const JsonReader& r) { list.list.push_back(argument(r, count)); });
     return list;
   }
 
@@ -226,15 +227,20 @@ class ProgramReader {
 
 }  // namespace
 
-std::size_t element_size(ElementKind kind) { return kElements[static_cast<std::size_t>(kind)].size; }
-std::string_view name_of(ElementKind kind) { return kElements[static_cast<std::size_t>(kind)].name; }
+std::size_t element_size(ElementKind kind) {
+  return kElements[static_cast<std::size_t>(kind)].size;
+}
+std::string_view name_of(ElementKind kind) {
+  return kElements[static_cast<std::size_t>(kind)].name;
+}
 
 const GraphProgram* GraphModel::program(std::string_view name) const {
   const auto found = programs.find(std::string(name));
   return found == programs.end() ? nullptr : &found->second;
 }
 
-GraphModel parse_graph(std::string_view text, const std::string& source, const GraphLimits& limits) {
+GraphModel parse_graph(std::string_view text, const std::string& source,
+                       const GraphLimits& limits) {
   if (text.size() > limits.bytes)
     throw DataError({.what = "the graph is too large",
                      .where = source,

@@ -98,7 +98,8 @@ struct SizeRange {
 // used only afterwards, so there are no cycles.
 struct GraphProgram {
   std::vector<GraphInput> inputs = {};
-  std::vector<std::pair<std::size_t, std::size_t>> bind = {};  // value, place in GraphModel::tensors
+  std::vector<std::pair<std::size_t, std::size_t>> bind =
+      {};  // value, place in GraphModel::tensors
   std::vector<GraphNode> nodes = {};
   std::vector<std::size_t> outputs = {};
   std::size_t values = 0;
@@ -106,14 +107,14 @@ struct GraphProgram {
 };
 
 struct GraphModel {
-  std::vector<GraphTensor> tensors = {};            // by name
-  std::map<std::string, std::string> tied = {};     // other names of the same tensor
-  std::string head = {};                            // prefix of the last layer's parameters
-  std::vector<std::string> norms = {};              // parameters of normalisation layers
+  std::vector<GraphTensor> tensors = {};              // by name
+  std::map<std::string, std::string> tied = {};       // other names of the same tensor
+  std::string head = {};                              // prefix of the last layer's parameters
+  std::vector<std::string> norms = {};                // parameters of normalisation layers
   std::map<std::string, GraphProgram> programs = {};  // "train", "eval", "loss"
 
   const GraphProgram* program(std::string_view name) const;  // none: nullptr
-  std::string hash = {};  // BLAKE2b-256 of the text, in hex
+  std::string hash = {};                                     // BLAKE2b-256 of the text, in hex
 };
 
 // Bounds that any honest network keeps by far.
@@ -121,8 +122,8 @@ struct GraphLimits {
   std::size_t bytes = 16 * 1024 * 1024;
   std::size_t nesting = 16;
   std::size_t tensors = 20'000;
-  std::size_t nodes = 50'000;   // of one program
-  std::size_t values = 100'000;  // of one program
+  std::size_t nodes = 50'000;     // of one program
+  std::size_t values = 100'000;   // of one program
   std::size_t arguments = 4'096;  // of one node, and elements of one list
   std::size_t constant_elements = 1024 * 1024;
 };

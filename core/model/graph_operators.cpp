@@ -34,7 +34,8 @@ constexpr Group kGroups[] = {
      "alias contiguous detach to.dtype to.dtype_layout to.device to.other type_as lift_fresh "
      "positive _to_copy"},
     {same, kShares | kRandom, "dropout feature_dropout alpha_dropout feature_alpha_dropout"},
-    {same, kRandom, "dropout_ feature_dropout_ alpha_dropout_ feature_alpha_dropout_ "
+    {same, kRandom,
+     "dropout_ feature_dropout_ alpha_dropout_ feature_alpha_dropout_ "
      "bernoulli_.float uniform_ normal_ exponential_ rand_like randn_like"},
     {constant, kRandom, "rand randn"},
     {same, kPlain,
@@ -90,7 +91,8 @@ constexpr Group kGroups[] = {
     {repeated, kPlain, "repeat tile repeat_interleave.self_int"},
     {selected, kShares, "select.int"},
     {sliced, kShares, "slice.Tensor narrow"},
-    {split, kShares, "chunk split.Tensor split.sizes split_with_sizes unbind.int tensor_split.sections"},
+    {split, kShares,
+     "chunk split.Tensor split.sizes split_with_sizes unbind.int tensor_split.sections"},
     {joined, kPlain, "cat concat concatenate"},
     {stacked, kPlain, "stack"},
     {padded, kPlain,
@@ -146,9 +148,8 @@ std::span<const GraphOperator> graph_operators() {
 
 const GraphOperator* find_graph_operator(std::string_view name) {
   const auto table = graph_operators();
-  const auto found = std::ranges::lower_bound(table, name, {}, [](const GraphOperator& op) {
-    return std::string_view(op.name);
-  });
+  const auto found = std::ranges::lower_bound(
+      table, name, {}, [](const GraphOperator& op) { return std::string_view(op.name); });
   return found != table.end() && found->name == name ? &*found : nullptr;
 }
 

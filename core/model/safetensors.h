@@ -13,7 +13,7 @@ namespace collegium {
 
 // A model as it stands in a safetensors file: an 8-byte little-endian header length, a JSON header,
 // raw tensors. Only float32 tensors are taken. Slots come in the order of their bytes. Which of
-// them are not trainable stands in the metadata under "collegium.frozen", one name a line; 
+// them are not trainable stands in the metadata under "collegium.frozen", one name a line;
 // "collegium.buffers" names those that are buffers in the same way.
 struct StoredModel {
   Layout layout;

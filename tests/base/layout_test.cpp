@@ -39,6 +39,14 @@ TEST(Layout, HashTellsNamesShapesOrderAndFlagsApart) {
   }
 }
 
+TEST(Layout, TellsBuffersFromFrozenParameters) {
+  Layout buffer, frozen;
+  buffer.add_buffer("a", {2});
+  frozen.add("a", {2}, false);
+  EXPECT_NE(buffer.hash(), frozen.hash());
+  EXPECT_FALSE(buffer == frozen);
+}
+
 TEST(Layout, RefusesShapesThatCannotBeAndNamesGivenTwice) {
   Layout layout = small();
   EXPECT_THROW(layout.add("negative", {3, -1}), ConfigError);

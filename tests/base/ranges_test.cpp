@@ -26,6 +26,20 @@ TEST(TrainableRanges, JoinNeighboursAndSkipWhatIsFrozen) {
   EXPECT_EQ(ranges[2].size, 2u);  // b.weight and b.bias
 }
 
+TEST(MovingRanges, HoldBuffersAsWell) {
+  Layout layout;
+  layout.add("a", {2});
+  layout.add_buffer("mean", {3});
+  layout.add("frozen", {1}, false);
+  layout.add_buffer("variance", {4});
+  const auto ranges = moving_ranges(layout);
+  ASSERT_EQ(ranges.size(), 2u);
+  EXPECT_EQ(ranges[0].size, 5u);
+  EXPECT_EQ(ranges[1].offset, 6u);
+  EXPECT_EQ(trainable_ranges(layout).size(), 1u);
+  EXPECT_EQ(trainable_ranges(layout)[0].size, 2u);
+}
+
 TEST(LayerRanges, KeepWeightAndBiasOfALayerTogether) {
   const auto layers = layer_ranges(small());
   ASSERT_EQ(layers.size(), 2u);  // norm is frozen, c has nothing in it

@@ -55,7 +55,8 @@ TEST(Safetensors, GivesBackWhatWasSaved) {
   layout.add("zeta.weight", {4, 3, 1});
   layout.add("empty", {0, 7});
   layout.add("alpha \"quoted\" \\ Größe", {5});
-  layout.add("running_mean", {2}, /*trainable=*/false);
+  layout.add("frozen", {2}, /*trainable=*/false);
+  layout.add_buffer("running_mean", {2});
   layout.add("scalar", {});
   std::vector<float> values(layout.size());
   std::iota(values.begin(), values.end(), -3.5f);

@@ -13,7 +13,8 @@ namespace {
 
 at::Tensor tensor_of(const GraphTensor& given) {
   auto tensor = at::empty(given.shape, scalar_type(given.type));
-  if (!given.data.empty()) std::memcpy(tensor.mutable_data_ptr(), given.data.data(), given.data.size());
+  if (!given.data.empty())
+    std::memcpy(tensor.mutable_data_ptr(), given.data.data(), given.data.size());
   return tensor;
 }
 
@@ -26,7 +27,8 @@ BoundProgram::BoundProgram(std::shared_ptr<const GraphModel> model, const std::s
   using Source = Binding::Source;
   const auto& binds = executor_.program().bind;
   for (const auto& [value, index] : binds) {
-    const auto first = std::ranges::find(binds, index, &std::pair<std::size_t, std::size_t>::second);
+    const auto first =
+        std::ranges::find(binds, index, &std::pair<std::size_t, std::size_t>::second);
     const auto same_as = static_cast<std::size_t>(first - binds.begin());
     const auto& tensor = model_->tensors[index];
     const bool buffer = tensor.kind == GraphTensor::Kind::buffer;
@@ -43,8 +45,9 @@ BoundProgram::BoundProgram(std::shared_ptr<const GraphModel> model, const std::s
                        .expected = "constants",
                        .found = tensor.name,
                        .remedy = "make them part of the network, or constants"});
-    bindings_.push_back(
-        {.source = buffer ? Source::buffer : Source::parameter, .place = place->second, .same_as = same_as});
+    bindings_.push_back({.source = buffer ? Source::buffer : Source::parameter,
+                         .place = place->second,
+                         .same_as = same_as});
   }
 }
 

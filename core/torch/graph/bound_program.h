@@ -18,8 +18,8 @@ class BoundProgram {
 
   enum class Buffers { keep, update };
   // Inputs are converted to the types that the program takes. With `update` what it made of float32
-  // buffers is written into `w`, behind autograd's back: the next pass sees it, this one's gradients
-  // do not.
+  // buffers is written into `w`, behind autograd's back: the next pass sees it, this one's
+  // gradients do not.
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& w, std::vector<at::Tensor> inputs,
                               std::span<const std::uint64_t> keys, Buffers buffers) const;
 

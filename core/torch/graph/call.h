@@ -26,7 +26,7 @@ struct Operand {
 // One node of a program, fitted to its operator's schema: an operand for every formal argument.
 struct Call {
   const GraphNode* node = nullptr;
-  const GraphOperator* facts = nullptr;       // none: arithmetic on sizes, or grad_mode
+  const GraphOperator* facts = nullptr;        // none: arithmetic on sizes, or grad_mode
   std::optional<c10::OperatorHandle> op = {};  // none: likewise
   std::vector<Operand> operands = {};
   std::vector<std::size_t> release = {};  // values that nobody needs afterwards

@@ -110,8 +110,7 @@ class Executor::Frame {
   // After all of them: nothing was.
   void check_versions() const {
     for (const auto& [tensor, version] : versions_)
-      if (tensor._version() != version)
-        refuse("a write into a parameter, a constant or an input");
+      if (tensor._version() != version) refuse("a write into a parameter, a constant or an input");
   }
 
  private:
@@ -253,10 +252,10 @@ std::vector<at::Tensor> Executor::run(const std::vector<at::Tensor>& bound,
           values[*call.node->out] = std::move(*drawn);
         } else {
           call.op->callBoxed(stack);
-          values[*call.node->out] =
-              stack.size() == 1 ? std::move(stack[0])
-                                : IValue(c10::ivalue::Tuple::create(
-                                      std::vector<IValue>(stack.begin(), stack.end())));
+          values[*call.node->out] = stack.size() == 1
+                                        ? std::move(stack[0])
+                                        : IValue(c10::ivalue::Tuple::create(
+                                              std::vector<IValue>(stack.begin(), stack.end())));
         }
       } else if (call.node->out) {
         values[*call.node->out] = size_arithmetic(call.node->op, stack);

@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::size_t kMaxOutputs = 16;
 
-const GraphProgram& program_of(const GraphModel& model, const std::string& name,
-                               std::size_t least, std::size_t most, const std::string& source) {
+const GraphProgram& program_of(const GraphModel& model, const std::string& name, std::size_t least,
+                               std::size_t most, const std::string& source) {
   const auto* program = model.program(name);
   if (program != nullptr && program->inputs.size() >= least && program->inputs.size() <= most)
     return *program;
@@ -29,8 +29,9 @@ const GraphProgram& program_of(const GraphModel& model, const std::string& name,
                    .where = source + ", program " + name,
                    .expected = most == 1 ? "a program that takes one input"
                                          : "a program that takes outputs, and targets last",
-                   .found = program == nullptr ? "no such program"
-                                               : std::to_string(program->inputs.size()) + " inputs"});
+                   .found = program == nullptr
+                                ? "no such program"
+                                : std::to_string(program->inputs.size()) + " inputs"});
 }
 
 }  // namespace
@@ -40,8 +41,7 @@ GraphNetwork::GraphNetwork(std::shared_ptr<const GraphModel> model,
     : model_(std::move(model)), parameters_(std::move(parameters)) {
   std::map<std::string, std::size_t> places;
   for (std::size_t i = 0; i < parameters_.size(); ++i) places[parameters_[i].name] = i;
-  for (const auto* name : {"train", "eval"})
-    program_of(*model_, name, 1, 1, source);
+  for (const auto* name : {"train", "eval"}) program_of(*model_, name, 1, 1, source);
   train_ = std::make_unique<Form>(model_, "train", places, source);
   eval_ = std::make_unique<Form>(model_, "eval", places, source);
 }
@@ -53,8 +53,7 @@ at::Tensor GraphNetwork::forward(const at::Tensor& x, const std::vector<at::Tens
   return outputs(x, w, pass).front();
 }
 
-std::vector<at::Tensor> GraphNetwork::outputs(const at::Tensor& x,
-                                              const std::vector<at::Tensor>& w,
+std::vector<at::Tensor> GraphNetwork::outputs(const at::Tensor& x, const std::vector<at::Tensor>& w,
                                               const Pass& pass) const {
   if (pass.dropout_keys.empty()) return eval_->run(w, {x}, {}, Form::Buffers::keep);
   return training_outputs(x, w, pass);

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "model/graph.h"
+#include "model/graph_admission.h"
 #include "torch/network/network.h"
 #include "torch/training/losses.h"
 
@@ -63,8 +63,10 @@ struct LoadedGraph {
   std::vector<float> initial;             // in the order of the network's parameters
 };
 
-// A safetensors file with a graph in its metadata, checked whole. Throws DataError.
+// A safetensors file with a graph in its metadata, checked whole: the text, what a site may run,
+// and that every call fits torch's operators. Throws DataError.
 std::shared_ptr<const LoadedGraph> load_graph(std::span<const std::uint8_t> file,
-                                              const std::string& source);
+                                              const std::string& source,
+                                              const GraphPolicy& policy = {});
 
 }  // namespace collegium

@@ -62,8 +62,8 @@ float standard_normal(Draws& draws) {  // Box and Muller 1958
 
 Shape channels_of(const at::Tensor& x) {
   if (x.dim() < 2)
-    throw DataError({.what = "channels can be dropped of two axes or more only",
-                     .found = c10::str(x.sizes())});
+    throw DataError(
+        {.what = "channels can be dropped of two axes or more only", .found = c10::str(x.sizes())});
   Shape shape(static_cast<std::size_t>(x.dim()), 1);
   shape[0] = x.size(0);
   shape[1] = x.size(1);
@@ -72,8 +72,8 @@ Shape channels_of(const at::Tensor& x) {
 
 void check_probability(double p) {
   if (!(p >= 0 && p <= 1))
-    throw DataError({.what = "a probability of dropout", .expected = "0 to 1",
-                     .found = std::to_string(p)});
+    throw DataError(
+        {.what = "a probability of dropout", .expected = "0 to 1", .found = std::to_string(p)});
 }
 
 // Klambauer et al. 2017, Sec. "Alpha dropout": mean and variance of SELU's activations are kept.
@@ -140,7 +140,8 @@ at::Tensor keyed_random(std::string_view op, const std::vector<c10::IValue>& ope
   }
   if (in_place) return operands[0].toTensor().copy_(drawn);
   const auto& type = operands[1];
-  auto options = like ? operands[0].toTensor().options() : at::TensorOptions(at::kFloat).device(device);
+  auto options =
+      like ? operands[0].toTensor().options() : at::TensorOptions(at::kFloat).device(device);
   if (type.isInt()) options = options.dtype(static_cast<at::ScalarType>(type.toInt()));
   return drawn.to(options);
 }

@@ -16,8 +16,8 @@ struct DrawKeys {
   std::uint64_t call = 0;
 };
 
-// `op` as GraphOperator names it, with its operands in the order of its schema. Without keys nothing
-// is dropped, as in the evaluation of a built-in network.
+// `op` as GraphOperator names it, with its operands in the order of its schema. Without keys
+// nothing is dropped, as in the evaluation of a built-in network.
 //
 // A result whose first axis is a multiple of the number of samples belongs to them in blocks; else
 // the first axis as long as their number is the samples'; else all keys together give one stream.

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "collegium/error.h"
+#include "model/graph_admission.h"
 #include "model/safetensors.h"
 #include "torch/graph/graph_network.h"
 
@@ -46,7 +47,8 @@ std::vector<ParameterSpec> parameters_of(const GraphModel& model, const Layout& 
 }  // namespace
 
 std::shared_ptr<const LoadedGraph> load_graph(std::span<const std::uint8_t> file,
-                                              const std::string& source) {
+                                              const std::string& source,
+                                              const GraphPolicy& policy) {
   auto stored = parse_safetensors(file, source);
   const auto text = stored.metadata.find(kGraph);
   if (text == stored.metadata.end())
@@ -56,6 +58,7 @@ std::shared_ptr<const LoadedGraph> load_graph(std::span<const std::uint8_t> file
                      .remedy = "write it with collegium.capture"});
   auto loaded = std::make_shared<LoadedGraph>();
   auto model = std::make_shared<const GraphModel>(parse_graph(text->second, source));
+  if (auto problem = admit(*model, policy, source)) throw DataError(std::move(*problem));
   loaded->network = std::make_shared<const GraphNetwork>(
       model, parameters_of(*model, stored.layout, source), source);
   if (model->program("loss") != nullptr)

@@ -110,8 +110,7 @@ class Fit {
       case K::SymIntType:
         if (integer || boolean) return given.integer;
         if (given.kind == Kind::element_kind)
-          return static_cast<std::int64_t>(
-              scalar_type(static_cast<ElementKind>(given.integer)));
+          return static_cast<std::int64_t>(scalar_type(static_cast<ElementKind>(given.integer)));
         if (given.kind == Kind::memory_format)
           return static_cast<std::int64_t>(memory_format(given.text));
         if (given.kind == Kind::layout) return static_cast<std::int64_t>(at::kStrided);
@@ -141,10 +140,9 @@ class Fit {
 
   // As Python's numbers: they do not decide the type of a result.
   static at::Tensor wrapped_number(const GraphArgument& given) {
-    auto number = given.kind == Kind::boolean ? at::scalar_tensor(given.integer != 0, at::kBool)
-                  : given.kind == Kind::integer
-                      ? at::scalar_tensor(given.integer, at::kLong)
-                      : at::scalar_tensor(given.real, at::kDouble);
+    auto number = given.kind == Kind::boolean   ? at::scalar_tensor(given.integer != 0, at::kBool)
+                  : given.kind == Kind::integer ? at::scalar_tensor(given.integer, at::kLong)
+                                                : at::scalar_tensor(given.real, at::kDouble);
     number.unsafeGetTensorImpl()->set_wrapped_number(true);
     return number;
   }
@@ -193,7 +191,7 @@ class Fit {
 }  // namespace
 
 at::ScalarType scalar_type(ElementKind kind) {
-  constexpr at::ScalarType kTypes[] = {at::kFloat, at::kDouble, at::kHalf, at::kBFloat16,
+  constexpr at::ScalarType kTypes[] = {at::kFloat, at::kDouble, at::kHalf,  at::kBFloat16,
                                        at::kLong,  at::kInt,    at::kShort, at::kChar,
                                        at::kByte,  at::kBool};
   return kTypes[static_cast<std::size_t>(kind)];

@@ -8,9 +8,9 @@
 namespace collegium {
 
 // A loss as a scalar tensor, differentiable in `outputs`: the network's prediction, and behind it
-// what else the network gives, of which a loss may make use. Under patient privacy it is evaluated a
-// sample at a time, so that no sample's gradient depends on another; per_sample() does that in one
-// pass where the loss knows how.
+// what else the network gives, of which a loss may make use. Under patient privacy it is evaluated
+// a sample at a time, so that no sample's gradient depends on another; per_sample() does that in
+// one pass where the loss knows how.
 class Loss {
  public:
   virtual ~Loss();
