@@ -108,7 +108,7 @@ constexpr Group kGroups[] = {
     {constant, kPlain,
      "zeros ones full arange arange.start arange.start_step linspace eye new_zeros new_ones "
      "new_full zeros_like ones_like full_like scalar_tensor triu_indices tril_indices"},
-    {mixes, kShares, "unfold diagonal meshgrid meshgrid.indexing"},
+    {mixes, kShares, "unfold diagonal meshgrid meshgrid.indexing broadcast_tensors"},
     {mixes, kPlain,
      "index_put index_put_ scatter.value scatter_.value scatter.src scatter_.src scatter_add "
      "scatter_add_ index_add index_fill.int_Scalar index_copy cross_entropy_loss nll_loss "
