@@ -14,7 +14,7 @@ namespace collegium {
 
 // Bumped whenever the layout or the virtual order of anything in an installed header changes; a
 // test notices when a header changes without it.
-inline constexpr std::uint32_t kPluginInterface = 2;
+inline constexpr std::uint32_t kPluginInterface = 3;
 inline constexpr std::uint32_t kPluginMagic = 0x4d4c4f43;  // "COLM"
 
 using AggregatorFactory = std::function<std::unique_ptr<Aggregator>(const Settings&)>;
