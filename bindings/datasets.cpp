@@ -59,6 +59,33 @@ py::dict tissues(const ImageFolder& folder) {
   return numbers;
 }
 
+py::dtype dtype_of(ElementType type) {
+  switch (type) {
+    case ElementType::float32:
+      return py::dtype::of<float>();
+    case ElementType::uint8:
+      return py::dtype::of<std::uint8_t>();
+    case ElementType::int16:
+      return py::dtype::of<std::int16_t>();
+    case ElementType::int64:
+      return py::dtype::of<std::int64_t>();
+  }
+  throw std::logic_error("an element type that has no name");
+}
+
+// A copy: what a data set decodes may leave its cache at any moment.
+py::array copied(const Array& array) { return {dtype_of(array.type), array.shape, array.data}; }
+
+// Input and target, without the axis of the batch.
+py::tuple sample(const Dataset& self, std::size_t index) {
+  Item item;
+  {
+    py::gil_scoped_release unlocked;
+    item = self.sample(index);
+  }
+  return py::make_tuple(copied(item.input), copied(item.target));
+}
+
 }  // namespace
 
 Array share(const py::array& array) {
@@ -74,11 +101,13 @@ Array share(const py::array& array) {
 void def_datasets(py::module_& m) {
   py::class_<Dataset, std::shared_ptr<Dataset>>(m, "Dataset")
       .def("__len__", [](const Dataset& self) { return self.subjects(); })
-      .def("subjects", [](const Dataset& self) {
-        std::vector<std::string> names;
-        for (std::size_t i = 0; i < self.subjects(); ++i) names.push_back(self.name(i));
-        return names;
-      });
+      .def("subjects",
+           [](const Dataset& self) {
+             std::vector<std::string> names;
+             for (std::size_t i = 0; i < self.subjects(); ++i) names.push_back(self.name(i));
+             return names;
+           })
+      .def("sample", &sample, py::arg("index"));
   py::class_<TensorDataset, Dataset, std::shared_ptr<TensorDataset>>(m, "ArrayDataset")
       .def(py::init([](const py::array& inputs, const py::array& targets,
                        std::vector<std::size_t> patients) {

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # what static tools see; at run time __getattr__ below does t
     from collegium.aggregation import aggregate
     from collegium.errors import (
         BudgetExhausted,
+        CaptureError,
         CollegiumError,
         ConfigError,
         DataError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # what static tools see; at run time __getattr__ below does t
     )
     from collegium.evaluation import evaluate
     from collegium.federation import Federation, resume
+    from collegium.graph.capture import capture
     from collegium.ledger import Ledger
     from collegium.optimizers import SGD, Adam
     from collegium.privacy import DPSGD, SiteDP
@@ -35,6 +37,7 @@ if TYPE_CHECKING:  # what static tools see; at run time __getattr__ below does t
     from collegium.site import Site
 
 _HOME = {
+    "capture": "graph.capture",
     "Federation": "federation",
     "resume": "federation",
     "Site": "site",
@@ -46,6 +49,7 @@ _HOME = {
     "SiteDP": "privacy",
     "aggregate": "aggregation",
     "evaluate": "evaluation",
+    "CaptureError": "errors",
     "CollegiumError": "errors",
     "ConfigError": "errors",
     "PluginError": "errors",

@@ -6,7 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
 
 from collegium._load import announce, core
 from collegium.aggregation import AggregatorFunction, PythonAggregator
@@ -14,13 +16,16 @@ from collegium.datasets import as_core_dataset
 from collegium.datasets.arrays import own_failure
 from collegium.errors import ConfigError
 from collegium.execute import Work, execute
+from collegium.graph.own_model import Loss, OwnModel
 from collegium.ledger import Ledger
 from collegium.live_run import LiveRun
-from collegium.losses import DiceLoss
 from collegium.networks import Network
 from collegium.optimizers import SGD, Adam
 from collegium.privacy import DPSGD, SiteDP
 from collegium.run import Run
+
+if TYPE_CHECKING:
+    from collegium.graph.capture import CapturedModel
 
 Plugin = str | tuple[str, Mapping[str, Any]]
 
@@ -35,10 +40,12 @@ class Federation:
 
     Parameters
     ----------
-    model : Network or str
-        A built-in network; a name stands for its defaults. A ``Network`` also gives the initial weights.
-    loss : DiceLoss or str
-        "dice", "dice_bce", "cross_entropy" or "mse"; a ``DiceLoss`` to choose its terms.
+    model : torch.nn.Module, Network or str
+        Any module that ``torch.export`` takes: it travels to the sites as data, never as code (docs/graph_models.md). Or
+        a built-in network; a name stands for its defaults. A module or ``Network`` also gives the initial weights.
+    loss : callable, DiceLoss or str
+        With a module: any ``loss(outputs, targets)`` that returns a scalar or one number a sample; it travels too.
+        "dice", "dice_bce", "cross_entropy" or "mse" are built in; a ``DiceLoss`` chooses its terms.
     optimizer : Adam or SGD
         Local optimizer; Adam's moments restart every round unless told otherwise.
     batch_size : int
@@ -78,6 +85,16 @@ class Federation:
         Plugin files or folders.
     name : str
         Shown in tables, logs and the report.
+    example : (inputs, targets), optional
+        A small batch like those of the sites, by whose shapes a module is captured, here and now. Without it that waits
+        for ``simulate``, which looks at the first site's data; ``serve`` and ``to_toml`` cannot do without it.
+
+    Attributes
+    ----------
+    config : dict
+        Tables and keys of ``federation.toml``.
+    captured : CapturedModel or None
+        The module as data, once it has been captured.
 
     Examples
     --------
@@ -89,8 +106,8 @@ class Federation:
     def __init__(
         self,
         *,
-        model: Network | str = "segresnet",
-        loss: DiceLoss | str = "dice",
+        model: torch.nn.Module | Network | str = "segresnet",
+        loss: Loss = "dice",
         optimizer: Adam | SGD | None = None,
         batch_size: int = 1,
         local_epochs: int | None = None,
@@ -110,17 +127,23 @@ class Federation:
         training: Mapping[str, Any] | None = None,
         plugins: Sequence[str | Path] = (),
         name: str = "federation",
+        example: tuple[Any, Any] | None = None,
     ) -> None:
         if local_epochs is None and local_steps is None:
             local_epochs = 2
-        network = dict(model.settings) if isinstance(model, Network) else {"name": model}
+        self._own = OwnModel.of(model, loss)
+        if self._own is not None:
+            network, loss_table = {"name": "graph"}, self._own.loss_settings()
+        else:
+            network = dict(model.settings) if isinstance(model, Network) else {"name": model}
+            loss_table = {"name": loss} if isinstance(loss, str) else loss.settings()
         if trainable:
             network["trainable"] = list(trainable)
         table: dict[str, Any] = {
             **(optimizer or Adam()).settings(),
             "batch_size": batch_size,
             "weighting": weighting,
-            "loss": {"name": loss} if isinstance(loss, str) else loss.settings(),
+            "loss": loss_table,
             **(training or {}),
         }
         if local_epochs is not None:
@@ -157,19 +180,40 @@ class Federation:
         announce()
         with _lent(self._function and PythonAggregator(self._function), self.config) as config:
             core.check_federation(config)  # a mistake is refused here, not when sites are waiting
+        if self._own is not None and example is not None:
+            self._own.capture(example)
 
     @classmethod
     def from_toml(cls, path: str | Path) -> Federation:
         """The federation of a configuration file."""
         federation = cls.__new__(cls)
-        federation._model = federation._function = None
+        federation._model = federation._own = federation._function = None
         announce()
         federation.config = core.load_federation(str(path))
         return federation
 
-    def to_toml(self) -> str:
-        """The configuration as a file's text: ``collegium server`` takes it."""
-        return core.to_toml(self.config)
+    @property
+    def captured(self) -> CapturedModel | None:
+        """The module as data, once it has been captured; prints what it takes and which sizes are fixed."""
+        return self._own.captured if self._own is not None else None
+
+    def to_toml(self, network_file: str | Path | None = None) -> str:
+        """The configuration as a file's text: ``collegium server`` takes it.
+
+        Parameters
+        ----------
+        network_file : path, optional
+            Where to write a module of one's own as data, and what the text names; needed with such a module.
+        """
+        if self._own is None:
+            return core.to_toml(self.config)
+        if network_file is None:
+            raise ConfigError(
+                "a network of one's own travels as a file: expected to_toml('network.safetensors')"
+            )
+        self._own.require().save(network_file)
+        config = {**self.config, "network": {**self.config["network"], "file": str(network_file)}}
+        return core.to_toml(config)
 
     def simulate(
         self,
@@ -214,6 +258,8 @@ class Federation:
         )
         config["run"] = {"folder": str(target.resolve())}
         data = {name: as_core_dataset(name, value) for name, value in sites.items()}
+        if self._own is not None:
+            config["network"]["file"] = self._own.file_in(target, sites, config["training"])
         initial = self._initial(config)
         charged = {name: _data_set(name, ledger) for name, ledger in (ledgers or {}).items()}
         if strangers := sorted(set(charged) - set(sites)):
@@ -288,7 +334,9 @@ class Federation:
             "secret": str(secret.resolve()),
             "site_keys": str(Path(site_keys).resolve()),
         }
-        if "initial" not in config["network"]:
+        if self._own is not None:
+            config["network"]["file"] = self._own.file_in(target)
+        elif "initial" not in config["network"]:
             _keep_initial(config, self._initial(config), target)
 
         def work(on_event: Any, stop: Any) -> None:
@@ -303,8 +351,14 @@ class Federation:
             (folder / "federation.toml").write_text(core.to_toml(config), encoding="utf-8")
         if wait:
             execute(work, title=table["name"], rounds=table["rounds"], progress=progress)
-            return Run(folder)
-        return LiveRun(folder, work, title=table["name"], rounds=table["rounds"])
+            return Run(folder, author=self._author)
+        return LiveRun(
+            folder, work, title=table["name"], rounds=table["rounds"], author=self._author
+        )
+
+    @property
+    def _author(self) -> torch.nn.Module | None:
+        return None if self._own is None else self._own.module
 
     def _with_sites(self, names: list[str]) -> dict[str, Any]:
         if not names:
@@ -316,6 +370,8 @@ class Federation:
 
     def _initial(self, config: dict[str, Any]) -> Any:
         """The network whose weights the run starts from, as the core's object; seeded when none was given."""
+        if config["network"]["name"] == "graph":
+            return None  # its file holds them
         if self._model is not None:
             return self._model._core
         settings = {k: v for k, v in config["network"].items() if k not in ("initial", "trainable")}
@@ -327,8 +383,9 @@ class Federation:
     def __repr__(self) -> str:
         table = self.config
         unit = table["privacy"].get("unit", "patient") if "privacy" in table else None
+        network = table["network"]["name"] if self._own is None else self._own.name
         return (
-            f"<Federation {table['federation']['name']!r}: {table['network']['name']}, {table['federation']['rounds']} rounds, "
+            f"<Federation {table['federation']['name']!r}: {network}, {table['federation']['rounds']} rounds, "
             f"{table['aggregator']['name']}, {f'{unit}-level privacy' if unit else 'no privacy'}>"
         )
 

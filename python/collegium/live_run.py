@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collegium.display import Display
 from collegium.execute import Execution, Work, watch
 from collegium.run import Run
+
+if TYPE_CHECKING:
+    import torch
 
 
 class LiveRun(Run):
@@ -25,12 +28,20 @@ class LiveRun(Run):
     ...         run.stop()
     """
 
-    def __init__(self, folder: Path, work: Work, *, title: str, rounds: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        work: Work,
+        *,
+        title: str,
+        rounds: int,
+        author: torch.nn.Module | None = None,
+    ) -> None:
         self._execution = Execution(work)
         self._shown = {"title": title, "rounds": rounds}
         begun = next(self._execution.events(Display()))  # the folder is there by then
         assert begun["kind"] == "begun"
-        super().__init__(folder)
+        super().__init__(folder, author=author)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Rounds as they close, from the first that nobody was told of: a row of ``rounds`` each. Ctrl-C stops the run."""
@@ -47,7 +58,7 @@ class LiveRun(Run):
     def wait(self, *, progress: bool = True) -> Run:
         """Wait for the end, with a live table unless ``progress`` is false, and return the run."""
         watch(self._execution, **self._shown, progress=progress)
-        return Run(self.folder)
+        return Run(self.folder, author=self._author)
 
 
 __all__ = ["LiveRun"]

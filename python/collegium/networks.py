@@ -113,7 +113,12 @@ def names() -> list[str]:
 
 
 def load(settings: Mapping[str, Any], path: str | Path) -> Network:
-    """The network of a ``[network]`` table with the weights of a safetensors file."""
+    """The network of a ``[network]`` table with the weights of a safetensors file.
+
+    Where the table names a graph, the file holds the network as well: ``load({"name": "graph"}, "model.safetensors")``.
+    """
+    if settings["name"] == "graph":
+        return Network({**settings, "file": str(path)})
     network = Network({k: v for k, v in settings.items() if k != "initial"})
     network._core.load(str(path))
     return network

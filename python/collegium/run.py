@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
     from matplotlib.figure import Figure
 
     from collegium.networks import Network
@@ -32,10 +33,13 @@ class Run:
     ----------
     folder : path
         The folder named in ``[run]``, or given to ``simulate`` or ``serve``.
+    author : torch.nn.Module, optional
+        A module of the class that was trained, for ``run.model`` to be one of it again. It is copied, never changed.
     """
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, *, author: torch.nn.Module | None = None) -> None:
         self.folder = Path(folder)
+        self._author = author
         self.database = self.folder / "run.db"
         if not self.database.exists():
             raise FileNotFoundError(
@@ -215,8 +219,14 @@ class Run:
         return self.folder / rows[0]["model"]
 
     @property
-    def model(self) -> Network:
-        """The newest model as a network with ``state_dict()`` and a call."""
+    def model(self) -> Network | torch.nn.Module:
+        """The newest model: a module of the author's own class where she gave one, else a network with ``state_dict()``
+        and a call, which needs none of her code.
+        """
+        if self._author is not None:
+            from collegium.graph.own_model import with_weights
+
+            return with_weights(self._author, self.model_path)
         from collegium import networks
 
         return networks.load(self.config["network"], self.model_path)

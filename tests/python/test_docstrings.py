@@ -9,7 +9,16 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "module", ["audit", "privacy", "privacy_plan", "per_sample", "federation", "datasets.samples"]
+    "module",
+    [
+        "audit",
+        "privacy",
+        "privacy_plan",
+        "per_sample",
+        "federation",
+        "datasets.samples",
+        "graph.capture",
+    ],
 )
 def test_examples_run(module: str) -> None:
     result = doctest.testmod(importlib.import_module(f"collegium.{module}"))
