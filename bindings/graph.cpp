@@ -89,6 +89,13 @@ void def_graph(py::module_& m) {
           py::arg("parameters"), py::arg("inputs"), py::kw_only(), py::arg("train"),
           py::arg("keys") = std::vector<std::uint64_t>())
       .def(
+          "where_samples_meet",
+          [](const LoadedGraph& self, const Tensors& parameters, const at::Tensor& inputs) {
+            py::gil_scoped_release unlocked;
+            return self.network->where_samples_meet(inputs, in_order(self, parameters));
+          },
+          py::arg("parameters"), py::arg("inputs"))
+      .def(
           "loss",
           [](const LoadedGraph& self,
              const std::variant<at::Tensor, std::vector<at::Tensor>>& outputs,

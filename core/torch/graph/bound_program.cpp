@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "collegium/error.h"
+#include "torch/graph/batch_analysis.h"
 
 namespace collegium::graph {
 namespace {
@@ -51,15 +52,9 @@ BoundProgram::BoundProgram(std::shared_ptr<const GraphModel> model, const std::s
   }
 }
 
-std::vector<at::Tensor> BoundProgram::run(const std::vector<at::Tensor>& w,
-                                          std::vector<at::Tensor> inputs,
-                                          std::span<const std::uint64_t> keys,
-                                          Buffers buffers) const {
+std::vector<at::Tensor> BoundProgram::bind(const std::vector<at::Tensor>& w,
+                                           at::Device device) const {
   using Source = Binding::Source;
-  const auto& specs = executor_.program().inputs;
-  for (std::size_t i = 0; i < std::min(inputs.size(), specs.size()); ++i)
-    inputs[i] = inputs[i].to(scalar_type(specs[i].type));
-  const auto device = inputs.front().device();
   std::vector<at::Tensor> bound;
   for (std::size_t i = 0; i < bindings_.size(); ++i) {
     const auto& [source, place, own, same_as] = bindings_[i];
@@ -74,13 +69,38 @@ std::vector<at::Tensor> BoundProgram::run(const std::vector<at::Tensor>& w,
     else
       bound.push_back(w[place].detach().clone());
   }
+  return bound;
+}
+
+std::vector<at::Tensor> BoundProgram::run(const std::vector<at::Tensor>& w,
+                                          std::vector<at::Tensor> inputs,
+                                          std::span<const std::uint64_t> keys,
+                                          Buffers buffers) const {
+  const auto& specs = executor_.program().inputs;
+  for (std::size_t i = 0; i < std::min(inputs.size(), specs.size()); ++i)
+    inputs[i] = inputs[i].to(scalar_type(specs[i].type));
+  const auto bound = bind(w, inputs.front().device());
   auto outputs = executor_.run(bound, inputs, keys);
   if (buffers == Buffers::keep) return outputs;
   const c10::NoGradGuard no_gradient;
   for (std::size_t i = 0; i < bindings_.size(); ++i)
-    if (bindings_[i].source == Source::buffer)
+    if (bindings_[i].source == Binding::Source::buffer)
       at::Tensor(w[bindings_[i].place].variable_data()).copy_(bound[i]);
   return outputs;
+}
+
+std::string BoundProgram::where_samples_meet(const std::vector<at::Tensor>& w,
+                                             at::Tensor input) const {
+  const c10::NoGradGuard no_gradient;
+  input = input.detach().to(scalar_type(executor_.program().inputs.front().type));
+  const std::vector<std::uint64_t> keys(static_cast<std::size_t>(input.size(0)));
+  BatchAnalysis analysis(executor_.program(), input.size(0));
+  analysis.finish(
+      executor_.run(bind(w, input.device()), {input}, keys,
+                    [&](const Call& call, std::size_t at, const auto& given, const auto& result) {
+                      analysis.follow(call, at, given, result);
+                    }));
+  return analysis.meeting();
 }
 
 }  // namespace collegium::graph

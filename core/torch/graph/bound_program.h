@@ -23,7 +23,12 @@ class BoundProgram {
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& w, std::vector<at::Tensor> inputs,
                               std::span<const std::uint64_t> keys, Buffers buffers) const;
 
+  // Where samples of one batch like this may meet; empty: nowhere. Takes a pass.
+  std::string where_samples_meet(const std::vector<at::Tensor>& w, at::Tensor input) const;
+
  private:
+  std::vector<at::Tensor> bind(const std::vector<at::Tensor>& w, at::Device device) const;
+
   struct Binding {
     enum class Source { parameter, buffer, own_buffer, constant };
     Source source;

@@ -220,7 +220,8 @@ void Executor::check_inputs(const std::vector<at::Tensor>& inputs) const {
 
 std::vector<at::Tensor> Executor::run(const std::vector<at::Tensor>& bound,
                                       const std::vector<at::Tensor>& inputs,
-                                      std::span<const std::uint64_t> keys) const {
+                                      std::span<const std::uint64_t> keys,
+                                      const Observer& observer) const {
   check_inputs(inputs);
   Frame frame(*this, inputs.front().device());
   auto& values = frame.values();
@@ -238,12 +239,13 @@ std::vector<at::Tensor> Executor::run(const std::vector<at::Tensor>& bound,
   }
   const c10::AutoGradMode restored_at_the_end(c10::GradMode::is_enabled());
   std::vector<bool> modes;
-  std::vector<IValue> stack;
+  std::vector<IValue> stack, given;
   for (std::size_t at = 0; at < calls_.size(); ++at) {
     const auto& call = calls_[at];
     try {
       stack.clear();
       for (const auto& operand : call.operands) stack.push_back(frame.get(operand));
+      if (observer) given = stack;
       if (call.facts != nullptr) {
         frame.check_writes(call, stack);
         auto drawn = call.facts->random ? random_call(call, stack, {keys, at}, frame.device())
@@ -280,6 +282,7 @@ std::vector<at::Tensor> Executor::run(const std::vector<at::Tensor>& bound,
                        .where = where(at),
                        .found = error.what_without_backtrace()});
     }
+    if (observer) observer(call, at, given, call.node->out ? values[*call.node->out] : IValue());
     for (const auto value : call.release) values[value] = {};
   }
   frame.check_versions();

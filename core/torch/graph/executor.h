@@ -2,6 +2,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -20,10 +21,15 @@ class Executor {
   // Throws DataError where a call does not fit its operator. The model outlives the executor.
   Executor(const GraphModel& model, const std::string& program, std::string source);
 
+  // Sees every call with what it was given and what it gave.
+  using Observer = std::function<void(const Call&, std::size_t number,
+                                      const std::vector<c10::IValue>&, const c10::IValue&)>;
+
   // One tensor for every bound one, in the program's order; one key a sample for random calls.
   std::vector<at::Tensor> run(const std::vector<at::Tensor>& bound,
                               const std::vector<at::Tensor>& inputs,
-                              std::span<const std::uint64_t> keys) const;
+                              std::span<const std::uint64_t> keys,
+                              const Observer& observer = {}) const;
 
   const GraphProgram& program() const { return program_; }
 

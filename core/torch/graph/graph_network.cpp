@@ -65,6 +65,20 @@ std::vector<at::Tensor> GraphNetwork::training_outputs(const at::Tensor& x,
   return train_->run(w, {x}, pass.dropout_keys, Form::Buffers::update);
 }
 
+void GraphNetwork::check_keeps_nothing() const {
+  if (auto problem = admit(*model_, {.patient_privacy = true}, "the network"))
+    throw ConfigError(std::move(*problem));
+}
+
+std::string GraphNetwork::where_samples_meet(const at::Tensor& x,
+                                             const std::vector<at::Tensor>& w) const {
+  if (x.size(0) == 1) return {};
+  const std::lock_guard lock(mutex_);
+  auto [found, unknown] = meetings_.try_emplace(x.sizes().vec());
+  if (unknown) found->second = train_->where_samples_meet(w, x);
+  return found->second;
+}
+
 GraphLoss::GraphLoss(std::shared_ptr<const GraphModel> model, const std::string& source) {
   const auto& program = program_of(*model, "loss", 2, kMaxOutputs + 1, source);
   outputs_ = program.inputs.size() - 1;

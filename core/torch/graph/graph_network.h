@@ -1,6 +1,8 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -33,6 +35,9 @@ class GraphNetwork final : public Network {
   // The training form, without keys as well: nothing is dropped then.
   std::vector<at::Tensor> training_outputs(const at::Tensor& x, const std::vector<at::Tensor>& w,
                                            const Pass& pass) const;
+  void check_keeps_nothing() const override;
+  std::string where_samples_meet(const at::Tensor& x,
+                                 const std::vector<at::Tensor>& w) const override;
   std::string head() const override { return model_->head; }
 
  private:
@@ -40,6 +45,8 @@ class GraphNetwork final : public Network {
   std::shared_ptr<const GraphModel> model_;
   std::vector<ParameterSpec> parameters_;
   std::unique_ptr<const Form> train_, eval_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::vector<std::int64_t>, std::string> meetings_;  // by the shape of a batch
 };
 
 // A loss that came with it: a scalar, or one number a sample, of which mean() takes the mean.

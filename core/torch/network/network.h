@@ -46,6 +46,16 @@ class Network {
                                           const Pass& pass) const {
     return {forward(x, w, pass)};
   }
+
+  // What patient-level privacy asks of a network. ConfigError: a training pass leaves something of
+  // the data behind besides the gradient.
+  virtual void check_keeps_nothing() const {}
+  // Where samples of a batch like `x` may meet, in words; empty: nowhere, row i of the outputs
+  // depends on row i of `x` alone. Where they may, each needs a pass of its own.
+  virtual std::string where_samples_meet(const at::Tensor&, const std::vector<at::Tensor>&) const {
+    return {};
+  }
+
   virtual std::string head() const { return {}; }     // prefix of the last layer's parameter names
   virtual std::int64_t divisor() const { return 1; }  // of the edges of volumes it takes
 };

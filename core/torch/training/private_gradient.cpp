@@ -41,6 +41,18 @@ Batch PrivateGradient::batch_of(const Portion& portion, std::size_t rows) const 
 
 void PrivateGradient::add_patients(const Portion& portion, PrivateSum& sum) {
   const auto batch = batch_of(portion, width_);
+  const auto meeting = round_.network.where_samples_meet(batch.inputs, round_.model.parameters());
+  if (meeting.empty()) return add_batch(portion, batch, sum);
+  for (std::size_t i = 0; i < portion.examples.size(); ++i) {
+    Portion one = portion;
+    one.examples = {portion.examples[i]};
+    one.dropout_keys = {portion.dropout_keys[i]};
+    add_batch(one, batch_of(one, 1), sum);
+  }
+  notes_ = {"all of it, for patients may meet at " + meeting};
+}
+
+void PrivateGradient::add_batch(const Portion& portion, const Batch& batch, PrivateSum& sum) {
   batch.inputs.requires_grad_();
   const auto losses = round_.loss.per_sample(
       round_.network.outputs(batch.inputs, round_.model.parameters(), batch.pass), batch.targets);

@@ -15,7 +15,8 @@ namespace collegium {
 //
 // Patients with one sample each share a pass: SampleGradients tells their norms apart and adds up
 // what the factors leave of them. Such portions are filled up to a fixed width with copies that
-// take no part, so that the same kernels run whoever was drawn. A patient with several samples
+// take no part, so that the same kernels run whoever was drawn. Where a network lets samples meet
+// each patient takes a pass of its own. A patient with several samples
 // takes ordinary passes over them alone: nobody needs the gradient of a single one.
 class PrivateGradient {
  public:
@@ -30,6 +31,7 @@ class PrivateGradient {
  private:
   Batch batch_of(const Portion& portion, std::size_t rows) const;
   void add_patients(const Portion& portion, PrivateSum& sum);
+  void add_batch(const Portion& portion, const Batch& batch, PrivateSum& sum);
   void add_part_of_patient(const Portion& portion, PrivateSum& sum);
 
   const LocalRound& round_;

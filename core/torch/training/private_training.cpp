@@ -12,6 +12,7 @@ namespace collegium {
 TrainResult train_privately(const LocalRound& round, const PrivatePlan& plan,
                             const NoiseSource& source, SampleLayouts& layouts, PrivateSum& sum,
                             const LogSink& log) {
+  round.network.check_keeps_nothing();
   const auto stream_id =
       draw_key("private", round.task.run + "/" + round.task.site, round.task.round);
   const auto coins = source.stream(NoisePurpose::subject_sampling, stream_id);
