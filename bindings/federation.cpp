@@ -15,6 +15,7 @@
 #include "runtime/serve.h"
 #include "runtime/simulate.h"
 #include "store/run_store.h"
+#include "torch/network/model.h"
 #include "torch/network/network.h"
 #include "torch/training/site_trainer.h"
 #include "torch/training/torch_trainer.h"
@@ -136,10 +137,11 @@ void simulate_run(const py::dict& config, const py::dict& data, const PyNetwork&
     }
   }
   const RunEvents events = events_to(on_event, federation.rounds, federation.privacy.has_value());
+  const StartModel start{.layout = network_layout(federation.network),
+                         .values = {initial.values->begin(), initial.values->end()}};
   py::gil_scoped_release unlocked;
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
-  require_end(simulate(federation, sites, {initial.values->begin(), initial.values->end()}, threads,
-                       events, stop));
+  require_end(simulate(federation, sites, start, threads, events, stop));
 }
 
 void serve_run(const py::dict& config, const py::object& on_event, const StopHandle& stop) {

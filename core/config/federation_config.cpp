@@ -91,7 +91,13 @@ FederationConfig FederationConfig::read(const Settings& settings,
   config.run = RunConfig::read(settings.table("run"), folder, config.name);
   config.network = NetworkConfig::read(settings.table("network"));
   config.network.initial = resolve(folder, config.network.initial).string();
+  config.network.file = resolve(folder, config.network.file).string();
   config.training = TrainingConfig::read(training);
+  if (config.training.loss.name == kGraphNetwork && !config.network.is_graph())
+    refuse_value(training.table("loss"), "name", "needs a captured network",
+                 "[network] name = \"graph\", whose file holds the loss",
+                 "[network] name = \"" + config.network.name + "\"",
+                 "name one of the built-in losses");
   config.privacy = PrivacyConfig::read(settings.table("privacy"));
   config.plugins = PluginFiles::read(settings, folder);
   // Known by name, but what stands inside is for the plugins to judge: they are handed out only
@@ -118,7 +124,7 @@ void FederationConfig::require_server() const {
                        .remedy = "add sites = [\"...\"]; each needs a file NAME.public in " +
                                  server.site_keys.string()});
   }
-  if (network.initial.empty()) {
+  if (network.initial.empty() && !network.is_graph()) {
     throw ConfigError(
         {.what = "a server needs the model of the start as a file: it builds no networks itself",
          .where = "[network] initial",

@@ -3,6 +3,11 @@
 #include "config/check.h"
 
 namespace collegium {
+namespace {
+
+constexpr std::int64_t kMany = 10'000'000'000;
+
+}  // namespace
 
 DataConfig DataConfig::read(const Settings& table, const std::filesystem::path& folder,
                             const std::string& site) {
@@ -17,6 +22,20 @@ DataConfig DataConfig::read(const Settings& table, const std::filesystem::path& 
   if (table.contains("n_public"))
     config.n_public = table.integer_in("n_public", 1, 1, 1'000'000'000);
   return config;
+}
+
+GraphPolicyConfig GraphPolicyConfig::read(const Settings& table) {
+  GraphPolicyConfig limits;
+  limits.parameters = table.integer_in("parameters", limits.parameters, 1, kMany);
+  limits.nodes = table.integer_in("nodes", limits.nodes, 1, kMany);
+  limits.memory = table.integer_in("memory", limits.memory, 1, kMany);
+  limits.operators = table.texts("operators");
+  return limits;
+}
+
+std::int64_t GraphPolicyConfig::largest_file() const {
+  constexpr std::int64_t kHeader = 16 * 1024 * 1024 + 8;  // of a safetensors file, with the graph
+  return parameters * static_cast<std::int64_t>(sizeof(float)) + kHeader;
 }
 
 PolicyConfig PolicyConfig::read(const Settings& table) {
@@ -34,6 +53,7 @@ PolicyConfig PolicyConfig::read(const Settings& table) {
   }
   config.models = table.texts("models");
   for (const std::string& model : config.models) check_word(table, "models", model);
+  config.graph = GraphPolicyConfig::read(table.table("graph"));
   if (table.contains("max_rounds"))
     config.max_rounds = table.integer_in("max_rounds", 1, 1, 1'000'000);
   config.release_every = table.number_in("release_every", config.release_every, 0.0, 86400.0);

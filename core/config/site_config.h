@@ -33,11 +33,27 @@ struct BudgetConfig {
   double delta = 0;
 };
 
+// The [policy.graph] table: what a captured network may ask of this site. It comes from outside and
+// is built from plain operations, so its size is somebody else's choice.
+struct GraphPolicyConfig {
+  std::int64_t parameters = 200'000'000;  // floats in its file: weights and running statistics
+  std::int64_t nodes = 20'000;            // operations in one of its programs
+  std::int64_t memory = 32'768;           // MiB of values that one pass may hold
+  std::vector<std::string> operators;     // refused here, beside those refused everywhere
+
+  static GraphPolicyConfig read(const Settings& table);
+  // Bytes of the largest file that could keep within `parameters`: a larger one is not fetched.
+  std::int64_t largest_file() const;
+};
+
 // The [policy] table: what this hospital insists on.
 struct PolicyConfig {
   std::optional<BudgetConfig>
       privacy;  // present: every task must be private, and the ledger holds the budget
-  std::vector<std::string> models;  // networks that may be trained here; empty: any built-in one
+  // Networks that may be trained here; empty: any built-in one. A captured one only where "graph"
+  // stands here.
+  std::vector<std::string> models;
+  GraphPolicyConfig graph;
   std::optional<std::int64_t> max_rounds;  // of one run
   double release_every = 0;  // seconds: a private result leaves at a multiple of it after its task
   bool pinned_plugins = false;  // a library without a pin under [plugins] is not loaded

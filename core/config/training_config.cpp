@@ -27,7 +27,8 @@ void check_divisible(const Settings& table, const char* key, const std::vector<s
 
 LossConfig LossConfig::read(const Settings& table) {
   LossConfig config;
-  config.name = table.one_of("name", config.name, {"dice", "dice_bce", "cross_entropy", "mse"});
+  config.name = table.one_of("name", config.name,
+                             {"dice", "dice_bce", "cross_entropy", "mse", kGraphNetwork});
   config.squared_pred = table.boolean("squared_pred", config.squared_pred);
   config.smooth_nr = table.number_in("smooth_nr", config.smooth_nr, 0.0, 1e6);
   config.smooth_dr = table.number_in("smooth_dr", config.smooth_dr, 0.0, 1e6);

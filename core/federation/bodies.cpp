@@ -102,6 +102,11 @@ BlobNote BlobNote::read(const Settings& body, const char* key) {
   return {*id, table.boolean("inline", false)};
 }
 
+std::optional<BlobId> network_file_of(const Settings& network) {
+  if (!network.contains("graph")) return {};
+  return BlobNote::read(network, "graph").id;
+}
+
 void Instructions::write(Settings& body) const {
   body.set("network", network);
   body.set("training", training);

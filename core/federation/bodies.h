@@ -32,6 +32,11 @@ struct BlobNote {
   static BlobNote read(const Settings& body, const char* key);
 };
 
+// The round under which the file of a captured network is served and fetched, in any round.
+inline constexpr std::uint64_t kNetworkRound = 0;
+// The file that a [network] table names; empty: a built-in network. Throws ConfigError.
+std::optional<BlobId> network_file_of(const Settings& network);
+
 // The tables that tell a site what to build and how to train.
 struct Instructions {
   Settings network, training, privacy, mechanism;

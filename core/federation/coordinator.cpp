@@ -85,6 +85,7 @@ void Coordinator::State::on(const Started& event) {
   if (started) return;
   started = true;
   now = started_at = reminded_at = event.now;
+  if (options.network_file) act(at_coordinator::Publish{options.network_file});
   if (closed_round >= options.rounds) {
     end(Outcome::finished, "");
     return;

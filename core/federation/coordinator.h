@@ -30,7 +30,8 @@ struct CoordinatorOptions {
   std::string layout;           // its hash
   RoundRules rules;
   Settings network, training, privacy,
-      mechanism;  // the tables of the configuration, handed on as they are
+      mechanism;                 // the tables of the configuration, handed on as they are
+  SharedBlob network_file = {};  // of a captured network, as `network` names it
 
   // Seconds.
   double start_wait = 30;      // with min_sites there, wait so long for the others

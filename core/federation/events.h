@@ -141,6 +141,11 @@ struct Accumulate {
   Chunks values;
   double weight = 1;
 };
+// For as long as the run lasts every site of the run may fetch exactly this blob, for round 0: the
+// file of a captured network. What Serve says changes nothing about it.
+struct Publish {
+  SharedBlob blob;
+};
 // Asked for under central privacy, before the noise of this round is drawn: make its charge
 // durable; answered by RoundCharged or ChargeFailed. A round has one charge, whatever the attempt
 // or the process: nothing leaves before the round is persisted, so until then a draw may be
@@ -187,10 +192,10 @@ using CoordinatorEvent =
                  at_coordinator::RoundPersisted, at_coordinator::PersistFailed>;
 
 using CoordinatorAction = std::variant<
-    at_coordinator::Send, at_coordinator::Serve, at_coordinator::Pull, at_coordinator::CancelPull,
-    at_coordinator::OpenAggregate, at_coordinator::Accumulate, at_coordinator::ChargeRound,
-    at_coordinator::FinishAggregate, at_coordinator::DropAggregate, at_coordinator::PersistRound,
-    at_coordinator::RecordMetrics, at_coordinator::Finish, LogEvent>;
+    at_coordinator::Send, at_coordinator::Serve, at_coordinator::Publish, at_coordinator::Pull,
+    at_coordinator::CancelPull, at_coordinator::OpenAggregate, at_coordinator::Accumulate,
+    at_coordinator::ChargeRound, at_coordinator::FinishAggregate, at_coordinator::DropAggregate,
+    at_coordinator::PersistRound, at_coordinator::RecordMetrics, at_coordinator::Finish, LogEvent>;
 
 using CoordinatorActions = std::vector<CoordinatorAction>;
 
@@ -202,6 +207,13 @@ struct MessageFrom {
 };
 struct LineRestored {
 };  // the connection was lost and is back, perhaps to another coordinator process
+struct NetworkFound {
+  BlobId blob;
+  Bytes bytes;
+};  // kept from before, and verified against its id
+struct NetworkMissing {
+  BlobId blob;
+};
 struct Prepared {
   std::string layout;
 };  // the network is built; its layout's hash
@@ -264,14 +276,22 @@ struct PersistFailed {
 struct Send {
   Message message;
 };  // to the coordinator
+// Look for the file of a captured network among those that were kept; answered by NetworkFound or
+// NetworkMissing.
+struct FindNetwork {
+  BlobId blob;
+};
 // Build the network from the coordinator's [network] and [training] tables, and charge the whole
 // run's privacy to the ledger; answered by Prepared or PrepareFailed. Asked once a run, and not at
-// all when SiteOptions::layout is given.
+// all when SiteOptions::layout is given. A captured network comes with its file, which is to be
+// kept, so that a later process finds it.
 struct Prepare {
   std::string run;
   std::uint64_t rounds = 1;
   Settings network, training, privacy, mechanism;
   std::optional<LedgerPosition> ledger = {};  // that the coordinator remembers
+  BlobId file_id = {};
+  Bytes file = {};  // empty: a built-in network
 };
 struct Pull {
   std::uint64_t round = 0;
@@ -330,16 +350,19 @@ struct Stop {
 
 }  // namespace at_site
 
-using SiteEvent = std::variant<
-    Started, Tick, StopRequested, at_site::MessageFrom, at_site::LineRestored, at_site::Prepared,
-    at_site::PrepareFailed, at_site::ModelReady, at_site::ModelFailed, at_site::ModelProgress,
-    at_site::Reserved, at_site::ReservationRefused, at_site::TrainProgress, at_site::Trained,
-    at_site::TrainFailed, at_site::Evaluated, at_site::Persisted, at_site::PersistFailed>;
+using SiteEvent =
+    std::variant<Started, Tick, StopRequested, at_site::MessageFrom, at_site::LineRestored,
+                 at_site::NetworkFound, at_site::NetworkMissing, at_site::Prepared,
+                 at_site::PrepareFailed, at_site::ModelReady, at_site::ModelFailed,
+                 at_site::ModelProgress, at_site::Reserved, at_site::ReservationRefused,
+                 at_site::TrainProgress, at_site::Trained, at_site::TrainFailed, at_site::Evaluated,
+                 at_site::Persisted, at_site::PersistFailed>;
 
-using SiteAction = std::variant<at_site::Send, at_site::Prepare, at_site::Pull, at_site::CancelPull,
-                                at_site::Reserve, at_site::Train, at_site::AbortTraining,
-                                at_site::Evaluate, at_site::Persist, at_site::Serve,
-                                at_site::KeepFinalModel, at_site::Stop, LogEvent>;
+using SiteAction =
+    std::variant<at_site::Send, at_site::FindNetwork, at_site::Prepare, at_site::Pull,
+                 at_site::CancelPull, at_site::Reserve, at_site::Train, at_site::AbortTraining,
+                 at_site::Evaluate, at_site::Persist, at_site::Serve, at_site::KeepFinalModel,
+                 at_site::Stop, LogEvent>;
 
 using SiteActions = std::vector<SiteAction>;
 

@@ -91,6 +91,8 @@ std::string_view name_of(SiteSnapshot::Phase phase) {
   switch (phase) {
     case SiteSnapshot::Phase::joining:
       return "joining";
+    case SiteSnapshot::Phase::fetching:
+      return "fetching";
     case SiteSnapshot::Phase::preparing:
       return "preparing";
     case SiteSnapshot::Phase::idle:

@@ -137,6 +137,7 @@ void Site::State::on_welcome(const Message& message) {
   const bool first = !joined;
   joined = true;
   welcome = std::move(body);
+  welcome_raw = message.body;
   first_round = message.round;
   if (new_run) {
     supersede();
@@ -158,38 +159,8 @@ void Site::State::on_welcome(const Message& message) {
   }
   if (first) log(Level::info, "joined the run '" + welcome.name + "'");
   if (pulling) pull();  // the line may have been cut
-  if (layout.empty()) {
-    if (preparing) return;
-    preparing = true;
-    phase = Phase::preparing;
-    act(at_site::Prepare{to_hex(run), welcome.rounds, welcome.instructions.network,
-                         welcome.instructions.training, welcome.instructions.privacy,
-                         welcome.instructions.mechanism, welcome.ledger});
-  } else if (layout != welcome.layout) {
-    leave("layout", "its network has the layout " + layout + ", this run's is " + welcome.layout);
-    stop(Outcome::refused,
-         "the network's layout is " + layout + ", the coordinator's is " + welcome.layout);
-  }
-}
-
-void Site::State::on(const at_site::Prepared& event) {
-  if (!preparing) return;
-  preparing = false;
-  layout = event.layout;
-  if (layout != welcome.layout) {
-    leave("layout", "its network has the layout " + layout + ", this run's is " + welcome.layout);
-    return stop(Outcome::refused,
-                "the network's layout is " + layout + ", the coordinator's is " + welcome.layout);
-  }
-  if (phase == Phase::preparing) phase = Phase::idle;
-  if (held) start(*std::exchange(held, std::nullopt));
-}
-
-void Site::State::on(const at_site::PrepareFailed& event) {
-  if (!preparing) return;
-  preparing = false;
-  leave("unable", "it cannot take part: " + event.reason);
-  stop(Outcome::failed, "this site cannot take part: " + event.reason);
+  if (!layout.empty()) return require_layout();
+  if (!preparing) obtain_network();
 }
 
 void Site::State::on_refuse(const Message& message) {

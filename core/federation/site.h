@@ -15,7 +15,8 @@ struct PolicyRefusal {
   std::string rule;  // "models"
   std::string text;  // "the network 'unet' is not among those this site allows: segresnet"
 };
-// Looks at a task's body (round, rounds, network, training, privacy, mechanism).
+// Looks at a task's body (round, rounds, network, training, privacy, mechanism), or at a welcome's,
+// which has the same tables.
 using PolicyCheck = std::function<std::optional<PolicyRefusal>(const Settings& task)>;
 
 struct SiteOptions {
@@ -33,7 +34,7 @@ struct SiteOptions {
   double result_at_most = 60;
   double final_wait = 300;  // for the final model and its evaluation
   double pull_stall = 120;  // a pull without a new byte for so long is begun again
-  int model_attempts = 5;   // at pulling one model
+  int model_attempts = 5;   // at pulling one model, or a network's file
   // Under privacy a result is announced at a multiple of this after its task, so that how long the
   // work took is not told to the second. 0: at once.
   double release_every = 0;
@@ -44,6 +45,7 @@ struct SiteOptions {
 struct SiteSnapshot {
   enum class Phase : std::uint8_t {
     joining,
+    fetching,
     preparing,
     idle,
     pulling,
@@ -66,12 +68,13 @@ std::string_view name_of(SiteSnapshot::Phase phase);
 
 // A site's half of the protocol, pure.
 //
-// Joins, and joins again whenever the coordinator was silent or does not know it. A task goes
-// through the site's policy -> the model is pulled -> the privacy charge is reserved -> training ->
-// the result is stored and released -> announced, until the coordinator has answered. A result that
-// is stored is sent again, never computed again; under privacy nothing but it depends on data: no
-// loss, no metrics, no progress, no reason for a failure of training, and until it is released not
-// even how far the work is.
+// Joins, and joins again whenever the coordinator was silent or does not know it. Then it builds
+// the run's network; the file of a captured one goes through the policy and is fetched, once for
+// all its processes. A task goes through the site's policy -> the model is pulled -> the privacy
+// charge is reserved -> training -> the result is stored and released -> announced, until the
+// coordinator has answered. A result that is stored is sent again, never computed again; under
+// privacy nothing but it depends on data: no loss, no metrics, no progress, no reason for a failure
+// of training, and until it is released not even how far the work is.
 class Site {
  public:
   explicit Site(SiteOptions options, std::optional<StoredResult> stored = {});

@@ -7,9 +7,9 @@
 
 namespace collegium {
 
-// What a site remembers, and one function an event or a step of the protocol. Split over three
-// files: site.cpp (the connection), _task (from a task to its result), _end (the final model, and
-// stopping).
+// What a site remembers, and one function an event or a step of the protocol. Split over four
+// files: site.cpp (the connection), _network (how it comes to the run's network), _task (from a
+// task to its result), _end (the final model, and stopping).
 struct Site::State {
   using Phase = SiteSnapshot::Phase;
 
@@ -39,9 +39,10 @@ struct Site::State {
 
   // The network.
   WelcomeBody welcome;
+  Settings welcome_raw;           // as it came: what the policy looks at
   std::uint64_t first_round = 0;  // that the coordinator may still ask for, as its welcome says
   std::string layout;             // hash; empty: not built yet
-  bool preparing = false;
+  bool preparing = false;         // from the welcome until the network is there
 
   // The work.
   std::optional<Task> task;
@@ -81,14 +82,22 @@ struct Site::State {
   void on(const Tick& event);
   void on(const at_site::MessageFrom& event);
   void on(const at_site::LineRestored& event);
-  void on(const at_site::Prepared& event);
-  void on(const at_site::PrepareFailed& event);
   void on_welcome(const Message& message);
   void on_refuse(const Message& message);
   void on_ping();
   void join();
   void check_connection();
   double next_tick() const;
+
+  // site_network.cpp
+  void on(const at_site::NetworkFound& event);
+  void on(const at_site::NetworkMissing& event);
+  void on(const at_site::Prepared& event);
+  void on(const at_site::PrepareFailed& event);
+  void obtain_network();
+  void prepare(const Bytes& file);
+  void require_layout();  // that of the run, or it leaves
+  void cannot_take_part(const std::string& why);
 
   // site_task.cpp
   void on(const at_site::ModelReady& event);
@@ -108,6 +117,7 @@ struct Site::State {
   void supersede();  // what is under way is no longer wanted
   void want_model(const BlobId& id, const Bytes& inline_bytes);
   void pull();
+  void model_is_here();  // what was fetched is in `model`
   void trainer_free(std::uint64_t reported);
   std::uint64_t charge_attempt() const;
   void give_up_model(const std::string& why);

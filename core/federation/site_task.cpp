@@ -80,19 +80,30 @@ void Site::State::want_model(const BlobId& id, const Bytes& inline_bytes) {
     if (!matches(id, inline_bytes)) return give_up_model("its bytes are not those it announces");
     model = inline_bytes;
   }
+  model_is_here();
+}
+
+void Site::State::pull() {
+  pulling = true;
+  pull_again.reset();
+  pull_moved = now;
+  std::uint64_t of_round = kNetworkRound;
+  if (phase == Phase::finishing)
+    of_round = final_round;
+  else if (phase != Phase::fetching)
+    of_round = task->round;
+  act(at_site::Pull{of_round, model_id});
+}
+
+void Site::State::model_is_here() {
+  if (phase == Phase::fetching) return prepare(*std::exchange(model, std::nullopt));
   if (phase == Phase::finishing) return continue_final();
   reserve();
 }
 
-void Site::State::pull() {
-  ++pulls;
-  pulling = true;
-  pull_again.reset();
-  pull_moved = now;
-  act(at_site::Pull{phase == Phase::finishing ? final_round : task->round, model_id});
-}
-
 void Site::State::give_up_model(const std::string& why) {
+  if (phase == Phase::fetching)
+    return cannot_take_part("the run's network could not be had: " + why);
   if (phase == Phase::finishing) return end_final("the final model could not be had: " + why);
   fail("model", "the model could not be had: " + why);
 }
@@ -102,15 +113,14 @@ void Site::State::on(const at_site::ModelReady& event) {
   pulling = false;
   heard = now;
   model = event.bytes;
-  if (phase == Phase::finishing) return continue_final();
-  reserve();
+  model_is_here();
 }
 
 void Site::State::on(const at_site::ModelFailed& event) {
   if (!pulling || event.blob != model_id) return;
   pulling = false;
-  if (pulls >= options.model_attempts) return give_up_model(event.reason);
-  log(Level::warning, "fetching the model again: " + event.reason);
+  if (++pulls >= options.model_attempts) return give_up_model(event.reason);
+  log(Level::warning, "fetching it again: " + event.reason);
   pull_again =
       now + std::min(options.result_after * std::pow(2.0, pulls - 1), options.result_at_most);
 }

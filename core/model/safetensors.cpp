@@ -90,13 +90,18 @@ StoredModel load_safetensors(const std::filesystem::path& path) {
   return model;
 }
 
-StoredModel parse_safetensors(std::span<const std::uint8_t> bytes, const std::string& source) {
+SafetensorsHeader parse_safetensors_header(std::span<const std::uint8_t> bytes,
+                                           const std::string& source) {
   if (bytes.size() < kPrefix)
     refuse(source, "too short", "at least 8 bytes", std::to_string(bytes.size()));
   const std::size_t length = header_length(bytes.first<kPrefix>(), bytes.size(), source);
   const std::string_view json(reinterpret_cast<const char*>(bytes.data()) + kPrefix, length);
-  const std::span<const std::uint8_t> data = bytes.subspan(kPrefix + length);
-  SafetensorsHeader header = parse_safetensors_header(json, data.size(), source);
+  return parse_safetensors_header(json, bytes.size() - kPrefix - length, source);
+}
+
+StoredModel parse_safetensors(std::span<const std::uint8_t> bytes, const std::string& source) {
+  SafetensorsHeader header = parse_safetensors_header(bytes, source);
+  const auto data = bytes.last(header.layout.size() * sizeof(float));
   StoredModel model{std::move(header.layout), {}, std::move(header.metadata)};
   model.values.resize(model.layout.size());
   if (!data.empty()) std::memcpy(model.values.data(), data.data(), data.size());

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "collegium/layout.h"
+#include "model/safetensors_header.h"
 
 namespace collegium {
 
@@ -34,5 +35,8 @@ void save_safetensors(const std::filesystem::path& file, const Layout& layout,
 // allocated from a length that the file's size does not bear out.
 StoredModel load_safetensors(const std::filesystem::path& file);
 StoredModel parse_safetensors(std::span<const std::uint8_t> bytes, const std::string& source);
+// Everything but the values; nothing of the tensors is copied.
+SafetensorsHeader parse_safetensors_header(std::span<const std::uint8_t> bytes,
+                                           const std::string& source);
 
 }  // namespace collegium

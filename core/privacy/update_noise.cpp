@@ -34,6 +34,10 @@ void clip_update(std::span<float> update, const Layout& layout, double clip) {
   clip_to_norm(update, clip);
 }
 
+void keep_trainable(std::span<float> update, const Layout& layout) {
+  fill_frozen_with_zero(update, ranges_of(update, layout));
+}
+
 void noise_update(std::span<float> update, const Layout& layout, double sigma,
                   SecureRandom& random) {
   const std::vector<Range> trainable = ranges_of(update, layout);

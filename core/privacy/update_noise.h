@@ -14,6 +14,10 @@ namespace collegium {
 // the whole update 0.
 void clip_update(std::span<float> update, const Layout& layout, double clip);
 
+// What is not trainable becomes 0: running statistics do not leave with an update that is protected
+// as a whole, since they are neither clipped nor noised.
+void keep_trainable(std::span<float> update, const Layout& layout);
+
 // Adds N(0, sigma^2) to every trainable value: add_gaussian_noise() of privacy/noise.h.
 void noise_update(std::span<float> update, const Layout& layout, double sigma,
                   SecureRandom& random);

@@ -36,6 +36,14 @@ SharedBlob blob_of(std::vector<float> values) {
   return std::make_shared<const Blob>(Blob::of(bytes_of(std::move(values))));
 }
 
+// What every model of this run is to say about its network, and the network itself.
+RunStore furnished(RunStore store, const FederationConfig& config, const StartModel& start) {
+  const Bytes file = start.network_file ? start.network_file->bytes : Bytes{};
+  store.stamp(network_stamps(config.network.to_settings(), file));
+  if (!file.empty()) store.keep_network(file.view);
+  return store;
+}
+
 }  // namespace
 
 void check_run(const FederationConfig& config) {
@@ -46,10 +54,12 @@ void check_run(const FederationConfig& config) {
     registry().make_mechanism(config.mechanism.name, config.mechanism.settings);
 }
 
-RunStore open_run(const FederationConfig& config, const Layout& layout, bool simulation) {
+RunStore open_run(const FederationConfig& config, const StartModel& start, bool simulation) {
   const std::filesystem::path& folder = config.run.folder;
+  const Layout& layout = start.layout;
   if (!std::filesystem::exists(folder / "run.db"))
-    return RunStore::create(folder, info_of(config, layout, simulation, new_run_id()));
+    return furnished(RunStore::create(folder, info_of(config, layout, simulation, new_run_id())),
+                     config, start);
   RunStore store = RunStore::open(folder);
   const auto refuse = [&](std::string what, std::string remedy) {
     throw ConfigError(
@@ -67,11 +77,12 @@ RunStore open_run(const FederationConfig& config, const Layout& layout, bool sim
     refuse("the initial model does not fit the run in this folder",
            "put back the file that the run was started with");
   if (store.state() != "running") store.reopen();
-  return store;
+  return furnished(std::move(store), config, start);
 }
 
 CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& store,
-                            const Layout& layout, std::span<const float> initial) {
+                            const StartModel& start) {
+  const Layout& layout = start.layout;
   CoordinatorSetup setup;
   CoordinatorOptions& options = setup.options;
   options.run = run_id_of(store.info().run);
@@ -93,6 +104,7 @@ CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& stor
                    .weight_is_iterations = config.training.weighting == "iterations"};
   if (config.training.local_steps > 0) options.rules.steps_asked = config.training.local_steps;
   options.network = config.network.to_settings();
+  options.network_file = start.network_file;
   options.training = config.training.to_settings();
   if (config.privacy) options.privacy = config.privacy->to_settings();
   setup.central = central_plan(config);
@@ -110,7 +122,7 @@ CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& stor
     for (const ContributionRow& row : store.contributions(closed->round))
       setup.resume.last.push_back(contribution_of(row));
   } else {
-    setup.resume.model = blob_of({initial.begin(), initial.end()});
+    setup.resume.model = blob_of(start.values);
   }
   setup.aggregator = [name = config.aggregator.name, settings = aggregator_settings(config)] {
     return registry().make_aggregator(name, settings);

@@ -3,7 +3,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "config/federation_config.h"
 #include "federation/coordinator.h"
 #include "privacy/central_plan.h"
+#include "runtime/start_model.h"
 #include "store/run_store.h"
 #include "transport/run_work.h"
 
@@ -32,9 +32,9 @@ void check_run(const FederationConfig& config);
 // Opens the run's folder, or makes it. A folder that holds this run already, by its configuration,
 // is resumed after its last closed round; one that holds another run, or one that has ended, is
 // refused.
-RunStore open_run(const FederationConfig& config, const Layout& layout, bool simulation);
+RunStore open_run(const FederationConfig& config, const StartModel& start, bool simulation);
 
 CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& store,
-                            const Layout& layout, std::span<const float> initial);
+                            const StartModel& start);
 
 }  // namespace collegium

@@ -9,7 +9,9 @@
 #include "privacy/noise.h"
 #include "runtime/configured_plugins.h"
 #include "runtime/ledger_vault.h"
+#include "runtime/network_shelf.h"
 #include "runtime/site_policy.h"
+#include "runtime/start_model.h"
 #include "transport/float_bytes.h"
 #include "transport/keys.h"
 #include "transport/zmq_site_driver.h"
@@ -52,8 +54,14 @@ DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer,
   std::shared_ptr<Trainer> trainer;
   TrainerWork::Options options;
   options.site = config.name;
+  std::map<std::string, std::string> stamps;  // of the run's model
+  const NetworkShelf shelf(config.state / "networks");
+  options.find_network = [&](const BlobId& id) { return shelf.find(id); };
+  options.keep_network = [&](const BlobId& id, const Bytes& file) { shelf.keep(id, file); };
   options.prepare = [&](const at_site::Prepare& run) {
     trainer = make_trainer(run);
+    stamps = network_stamps(run.network, run.file);
+    stamps["collegium.run"] = run.run;
     return trainer;
   };
   options.mechanism = [](const Settings& table) {
@@ -63,8 +71,10 @@ DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer,
   options.n_public = config.data.n_public.value_or(0);
   options.vault = &vault;
   options.keep_final_model = [&](const Bytes& model) {
+    if (!trainer) return;  // it came when the run had ended: nobody told it what the values mean
     const Floats values(model);
-    save_safetensors(config.state / "model.safetensors", trainer->layout(), values.values());
+    save_safetensors(config.state / "model.safetensors", trainer->layout(), values.values(),
+                     stamps);
   };
   options.on_log = [&](const LogEvent& event) {
     if (events.on_log) events.on_log(named(event, config.name));

@@ -48,6 +48,7 @@ void LedgerVault::begin(const at_site::Prepare& run, std::span<const PrivacyEven
   dataset.n_public = options_.n_public;
   ledger_.add_dataset(dataset);
   Settings tables;
+  tables.set("network", run.network);
   tables.set("training", run.training);
   tables.set("privacy", run.privacy);
   tables.set("mechanism", run.mechanism);

@@ -1,27 +1,20 @@
 #include "runtime/serve.h"
 
-#include <filesystem>
-
 #include "collegium/error.h"
-#include "model/safetensors.h"
 #include "privacy/noise.h"
 #include "runtime/coordinator_setup.h"
+#include "runtime/start_model.h"
 #include "runtime/store_journal.h"
 #include "transport/keys.h"
 #include "transport/zmq_coordinator_driver.h"
 
 namespace collegium {
 
-DriverResult serve(const FederationConfig& config, const RunEvents& events,
-                   const StopHandle& stop) {
+DriverResult serve(const FederationConfig& given, const RunEvents& events, const StopHandle& stop) {
+  FederationConfig config = given;
   config.require_server();
   check_run(config);
-  if (!std::filesystem::exists(config.network.initial))
-    throw ConfigError({.what = "the model of the start is missing",
-                       .where = config.network.initial,
-                       .expected = "a safetensors file",
-                       .remedy = "make it with `collegium init` or `collegium-site --init`"});
-  StoredModel initial = load_safetensors(config.network.initial);
+  StartModel start = load_start_model(config);
 
   CoordinatorDriverOptions options;
   options.address = config.server.address;
@@ -43,22 +36,22 @@ DriverResult serve(const FederationConfig& config, const RunEvents& events,
     }
   }
 
-  RunStore store = open_run(config, initial.layout, false);
-  CoordinatorSetup setup = make_setup(config, store, initial.layout, initial.values);
+  RunStore store = open_run(config, start, false);
+  CoordinatorSetup setup = make_setup(config, store, start);
   options.run = setup.options.run;
-  options.largest_update = initial.values.size() * sizeof(float);
-  initial.values = {};  // the run has its own copy by now
+  options.largest_update = start.values.size() * sizeof(float);
+  start.values = {};  // the run has its own copy by now
   options.stop = stop;
 
   StoreJournal journal(
-      store, initial.layout, config.run.keep_checkpoints, events,
+      store, start.layout, config.run.keep_checkpoints, events,
       config.server.insecure ? StoreJournal::PublicKeys{} : options.roster.names());
   const auto random = NoiseSource::system().stream(NoisePurpose::central_noise, 0);
   RunWork work({.rules = setup.options.rules,
                 .aggregator = setup.aggregator,
                 .model = setup.resume.model,
                 .central = setup.central,
-                .layout = &initial.layout,
+                .layout = &start.layout,
                 .random = random.get(),
                 .journal = &journal,
                 .on_round = {},

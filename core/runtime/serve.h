@@ -7,8 +7,8 @@
 namespace collegium {
 
 // Coordinates a federation over ZeroMQ until it has ended: collegium-server, `collegium server` and
-// Federation.serve. Needs no torch: the initial model comes from [network] initial. Resumes a
-// folder that holds this run already. Throws ConfigError, SystemError, DataError before the first
+// Federation.serve. Needs no torch: the initial model comes from [network] initial or file. Resumes
+// a folder that holds this run already. Throws ConfigError, SystemError, DataError before the first
 // site is heard; afterwards the result says how it ended.
 DriverResult serve(const FederationConfig& config, const RunEvents& events, const StopHandle& stop);
 

@@ -77,14 +77,14 @@ void check_counts(const FederationConfig& config, const std::vector<SimulatedSit
 }  // namespace
 
 DriverResult simulate(const FederationConfig& config, const std::vector<SimulatedSite>& sites,
-                      const std::vector<float>& initial, std::size_t threads,
-                      const RunEvents& events, const StopHandle& stop) {
+                      const StartModel& start, std::size_t threads, const RunEvents& events,
+                      const StopHandle& stop) {
   if (sites.empty()) throw ConfigError({.what = "a simulation needs at least one site"});
   check_run(config);
   check_counts(config, sites);
-  const Layout& layout = sites.front().trainer->layout();
-  RunStore store = open_run(config, layout, true);
-  CoordinatorSetup setup = make_setup(config, store, layout, initial);
+  const Layout& layout = start.layout;
+  RunStore store = open_run(config, start, true);
+  CoordinatorSetup setup = make_setup(config, store, start);
 
   StoreJournal journal(store, layout, config.run.keep_checkpoints, events);
   const auto random = NoiseSource::system().stream(NoisePurpose::central_noise, 0);

@@ -8,6 +8,7 @@
 #include "config/federation_config.h"
 #include "federation/trainer.h"
 #include "runtime/run_events.h"
+#include "runtime/start_model.h"
 #include "transport/driver_result.h"
 #include "transport/stop_handle.h"
 
@@ -26,11 +27,11 @@ struct SimulatedSite {
 // Runs a whole federation in this process, over the machines and the store of the real thing. Under
 // privacy each site is charged for the whole run before anything is computed: in the ledger it
 // names, or in the run's folder, in sites/NAME, where it counts for no data set's lifetime budget.
-// The charges say that they are a simulation's. A folder that holds
-// this simulation already is resumed after its last closed round. `threads`: sites that train at
-// the same time.
+// The charges say that they are a simulation's. A folder that holds this simulation already is
+// resumed after its last closed round. `start` has the trainers' layout. `threads`: sites that
+// train at the same time.
 DriverResult simulate(const FederationConfig& config, const std::vector<SimulatedSite>& sites,
-                      const std::vector<float>& initial, std::size_t threads,
-                      const RunEvents& events, const StopHandle& stop);
+                      const StartModel& start, std::size_t threads, const RunEvents& events,
+                      const StopHandle& stop);
 
 }  // namespace collegium

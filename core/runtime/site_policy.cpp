@@ -9,6 +9,7 @@
 #include "base/names.h"
 #include "collegium/error.h"
 #include "config/check.h"
+#include "config/network_config.h"
 #include "config/privacy_config.h"
 #include "config/training_config.h"
 #include "privacy/accountant.h"
@@ -64,18 +65,41 @@ std::optional<PolicyRefusal> check_privacy(const BudgetConfig& floor, const Aske
   return std::nullopt;
 }
 
+std::optional<PolicyRefusal> check_network(const PolicyConfig& policy, const Settings& network) {
+  const std::string name = network.text("name", "");
+  const bool named =
+      std::find(policy.models.begin(), policy.models.end(), name) != policy.models.end();
+  if (!policy.models.empty() && !named)
+    return PolicyRefusal{
+        "models",
+        "the network '" + name + "' is not among those this site allows: " + join(policy.models)};
+  if (name != kGraphNetwork) return std::nullopt;
+  if (!named)
+    return PolicyRefusal{"models",
+                         "a captured network, made of somebody else's operations, is only "
+                         "trained where [policy] models names \"graph\""};
+  const std::int64_t most = policy.graph.largest_file();
+  std::int64_t size = 0;
+  try {
+    size = network.table("graph").integer("size");
+  } catch (const ConfigError& error) {
+    return PolicyRefusal{"models", error.what()};
+  }
+  if (size > most)
+    return PolicyRefusal{"graph.parameters", "the network's file is too large: expected at most " +
+                                                 std::to_string(most) + " bytes for " +
+                                                 std::to_string(policy.graph.parameters) +
+                                                 " parameters, found " + std::to_string(size)};
+  return std::nullopt;
+}
+
 }  // namespace
 
 PolicyCheck make_policy(const PolicyConfig& policy, std::int64_t n_public) {
   // Calibrating takes a while, and every round of a run asks for the same.
   auto known = std::make_shared<std::pair<std::string, AskedPrivacy>>();
   return [policy, n_public, known](const Settings& task) -> std::optional<PolicyRefusal> {
-    const std::string network = task.table("network").text("name", "");
-    if (!policy.models.empty() &&
-        std::find(policy.models.begin(), policy.models.end(), network) == policy.models.end())
-      return PolicyRefusal{"models",
-                           "the network '" + network +
-                               "' is not among those this site allows: " + join(policy.models)};
+    if (auto refused = check_network(policy, task.table("network"))) return refused;
     const std::int64_t rounds = task.integer("rounds", 1);
     if (policy.max_rounds && rounds > *policy.max_rounds)
       return PolicyRefusal{"max_rounds", "expected at most " + std::to_string(*policy.max_rounds) +

@@ -145,10 +145,20 @@ void RunStore::mark_not_private() {
 }
 
 std::map<std::string, std::string> RunStore::stamps() const {
-  std::map<std::string, std::string> stamps = {{"collegium.run", info_.run}};
+  std::map<std::string, std::string> stamps = stamps_;
+  stamps["collegium.run"] = info_.run;
   if (const std::string privacy = meta("privacy"); !privacy.empty())
     stamps["collegium.privacy"] = privacy;
   return stamps;
+}
+
+void RunStore::stamp(const std::map<std::string, std::string>& metadata) {
+  for (const auto& [key, value] : metadata) stamps_[key] = value;
+}
+
+void RunStore::keep_network(std::span<const std::uint8_t> file) {
+  const auto path = folder_ / kNetworkFile;
+  if (!std::filesystem::exists(path)) write_file_atomically(path.string(), {file});
 }
 
 Checkpoint RunStore::write_checkpoint(std::uint64_t round, const Layout& layout,

@@ -97,7 +97,10 @@ struct RoundRow {
   std::string reason = {};  // why it was abandoned, or who was left out
 };
 
-// What a run leaves behind: FOLDER/run.db, checkpoints/round-000012.safetensors, model.safetensors.
+inline constexpr const char* kNetworkFile = "network.safetensors";
+
+// What a run leaves behind: FOLDER/run.db, checkpoints/round-000012.safetensors, model.safetensors,
+// and network.safetensors where its network was captured.
 // One process writes it; any number read run.db beside it (Python's sqlite3 does).
 //
 // A round counts when its row says so, and its row is committed after its model is durable: a crash
@@ -123,6 +126,12 @@ class RunStore {
   // Something that went into the model was released without a bound on what it gives away: the
   // run's `meta` and every model written from now on say NOT PRIVATE. Durable when it returns.
   void mark_not_private();
+
+  // More metadata of the models that are written from now on, by this object.
+  void stamp(const std::map<std::string, std::string>& metadata);
+  // The file of a captured network, as network.safetensors: a run's folder holds all that is needed
+  // to go on and to use its models. Once; later calls change nothing.
+  void keep_network(std::span<const std::uint8_t> file);
 
   // Durable when it returns. Round 0 is the model the run starts from.
   Checkpoint write_checkpoint(std::uint64_t round, const Layout& layout,
@@ -178,6 +187,7 @@ class RunStore {
   LockFile lock_;
   Database database_;
   RunInfo info_;
+  std::map<std::string, std::string> stamps_;
 };
 
 }  // namespace collegium

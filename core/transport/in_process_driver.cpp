@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "federation/bodies.h"
 #include "transport/event_queue.h"
 #include "transport/run_clock.h"
 #include "transport/snapshot_door.h"
@@ -64,6 +65,8 @@ struct InProcessDriver::Loop {
         for_sites.push_back({to->second, at_site::MessageFrom{send->message}});
     } else if (const auto* serve = std::get_if<at_coordinator::Serve>(&action)) {
       served = *serve;
+    } else if (const auto* publish = std::get_if<at_coordinator::Publish>(&action)) {
+      published = publish->blob;
     } else if (const auto* pull = std::get_if<at_coordinator::Pull>(&action)) {
       const SharedBlob& blob = desks[index_of.at(pull->site)].served;
       if (blob && blob->id == pull->blob)
@@ -80,6 +83,14 @@ struct InProcessDriver::Loop {
       }
       coordinator_jobs.start(action);
     }
+  }
+
+  // What this site may fetch for that round; null: nothing.
+  SharedBlob offered(const std::string& site, std::uint64_t round) const {
+    if (round == kNetworkRound) return published;
+    const bool announced =
+        std::find(served.sites.begin(), served.sites.end(), site) != served.sites.end();
+    return announced ? served.blob : nullptr;
   }
 
   // ---- the sites
@@ -100,11 +111,9 @@ struct InProcessDriver::Loop {
     } else if (const auto* serve = std::get_if<at_site::Serve>(&action)) {
       desk.served = serve->blob;
     } else if (const auto* pull = std::get_if<at_site::Pull>(&action)) {
-      const bool announced =
-          served.blob && served.blob->id == pull->blob &&
-          std::find(served.sites.begin(), served.sites.end(), desk.site.name) != served.sites.end();
-      if (announced) {
-        for_sites.push_back({index, at_site::ModelReady{pull->blob, served.blob->bytes}});
+      const SharedBlob blob = offered(desk.site.name, pull->round);
+      if (blob && blob->id == pull->blob) {
+        for_sites.push_back({index, at_site::ModelReady{pull->blob, blob->bytes}});
         for_coordinator.push_back(at_coordinator::Served{desk.site.name, pull->blob.size});
       } else {
         for_sites.push_back({index, at_site::ModelFailed{pull->blob, "it was not announced"}});
@@ -189,6 +198,7 @@ struct InProcessDriver::Loop {
   std::deque<CoordinatorEvent> for_coordinator;
   std::deque<ForSite> for_sites;
   at_coordinator::Serve served;
+  SharedBlob published;
   std::map<std::string, std::size_t, std::less<>> index_of;
   double tell_sites_at = 0;
   bool stopping = false;

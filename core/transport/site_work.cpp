@@ -34,7 +34,18 @@ void SiteJobs::wait() { strand_.wait(); }
 
 bool SiteJobs::start(const SiteAction& action) {
   const bool here = !work_.durable();
-  if (const auto* prepare = std::get_if<Prepare>(&action)) {
+  if (const auto* find = std::get_if<FindNetwork>(&action)) {
+    run(here, [this, f = *find] {
+      std::optional<Bytes> file;
+      const std::string failure = failure_of([&] { file = work_.find_network(f.blob); });
+      if (!failure.empty())
+        work_.log({LogEvent::Level::warning, "", "the kept network cannot be used: " + failure});
+      if (file)
+        post_(NetworkFound{f.blob, std::move(*file)});
+      else
+        post_(NetworkMissing{f.blob});
+    });
+  } else if (const auto* prepare = std::get_if<Prepare>(&action)) {
     run(false, [this, p = *prepare] {
       std::string layout;
       const std::string failure = failure_of([&] { layout = work_.prepare(p); });

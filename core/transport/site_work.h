@@ -35,8 +35,11 @@ class SiteWork {
   // reserve() and persist() wait for a disk. Otherwise the driver calls them where it stands.
   virtual bool durable() const = 0;
 
-  // Builds the network and charges the run's schedule; the hash of the layout. Throws
-  // BudgetExhausted before anything is computed when the schedule does not fit.
+  // The file of a captured network, if it was kept and is whole.
+  virtual std::optional<Bytes> find_network(const BlobId& file) = 0;
+  // Keeps the file of a captured network, builds the network and charges the run's schedule; the
+  // hash of the layout. Throws BudgetExhausted before anything is computed when the schedule does
+  // not fit.
   virtual std::string prepare(const at_site::Prepare& run) = 0;
   // Makes the charge durable; throws BudgetExhausted. The same (run, round, attempt) again is the
   // same charge.

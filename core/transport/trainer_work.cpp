@@ -46,8 +46,13 @@ TrainerWork::TrainerWork(Options options, std::shared_ptr<Trainer> trainer,
   begin(run);
 }
 
+std::optional<Bytes> TrainerWork::find_network(const BlobId& file) {
+  return options_.find_network ? options_.find_network(file) : std::nullopt;
+}
+
 std::string TrainerWork::prepare(const at_site::Prepare& run) {
   make(options_, run.mechanism);
+  if (!run.file.empty() && options_.keep_network) options_.keep_network(run.file_id, run.file);
   trainer_ = options_.prepare(run);
   begin(run);
   return trainer().layout().hash();
@@ -205,6 +210,7 @@ SiteWork::Output TrainerWork::train(const at_site::Train& order, const Progress&
   if (own.mechanism) {
     RoundContext context = context_of(order.task);
     context.local_steps = output.result.steps;
+    keep_trainable(delta, trainer.layout());
     own.mechanism->apply(delta, context, *options_.random);
   }
   output.update = std::make_shared<const Blob>(Blob::of(bytes_of(std::move(delta))));

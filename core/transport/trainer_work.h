@@ -37,6 +37,9 @@ class TrainerWork final : public SiteWork {
     std::string site;
     // Builds the trainer from the coordinator's tables; may hand out one that is there already.
     std::function<std::shared_ptr<Trainer>(const at_site::Prepare&)> prepare = {};
+    // The files of captured networks that were kept, and where to keep one; null: nowhere.
+    std::function<std::optional<Bytes>(const BlobId&)> find_network = {};
+    std::function<void(const BlobId&, const Bytes&)> keep_network = {};
     // Makes the mechanism that the run asks for; null: none is known here.
     std::function<std::unique_ptr<PrivacyMechanism>(const Settings& mechanism)> mechanism = {};
     SecureRandom* random = nullptr;  // required where a whole update is noised
@@ -52,6 +55,7 @@ class TrainerWork final : public SiteWork {
   TrainerWork(Options options, std::shared_ptr<Trainer> trainer, const at_site::Prepare& run);
 
   bool durable() const override { return options_.vault != nullptr; }
+  std::optional<Bytes> find_network(const BlobId& file) override;
   std::string prepare(const at_site::Prepare& run) override;
   Spent reserve(const TrainTask& task, std::uint64_t attempt) override;
   Output train(const at_site::Train& order, const Progress& progress) override;

@@ -7,6 +7,11 @@
 namespace collegium {
 
 const BlobFetch* Transfers::start(const std::string& peer, BlobFetch fetch, double now) {
+  if (const auto found = running_.find(peer);
+      found != running_.end() && found->second.fetch.same_as(fetch)) {
+    resume(peer, now);
+    return nullptr;
+  }
   Running& running = running_.insert_or_assign(peer, Running{std::move(fetch), now}).first->second;
   if (running.fetch.state() != BlobFetch::State::fetching) return &running.fetch;
   pump(peer, running);

@@ -18,8 +18,8 @@ class Transfers {
 
   explicit Transfers(Send send) : send_(std::move(send)) {}
 
-  // Replaces a transfer from this peer. Null: it is under way; otherwise it ended at once, and why
-  // is in there.
+  // Replaces a transfer from this peer; one of the same blob, for the same run and round, goes on
+  // with what is missing. Null: it is under way; otherwise it ended at once, and why is in there.
   const BlobFetch* start(const std::string& peer, BlobFetch fetch, double now);
   // An answer; the transfer it belonged to, if any. Look at its state, and cancel() it once it has
   // ended.

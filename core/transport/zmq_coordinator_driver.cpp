@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "federation/bodies.h"
 #include "transport/coordinator_socket.h"
 #include "transport/event_queue.h"
 #include "transport/run_clock.h"
@@ -52,6 +53,9 @@ struct ZmqCoordinatorDriver::Loop {
       if (serve->blob)
         for (const std::string& site : serve->sites)
           server.announce(serve->blob, site, serve->round);
+    } else if (const auto* publish = std::get_if<Publish>(&action)) {
+      for (const auto& [site, key] : options.roster.names())
+        published.announce(publish->blob, site, kNetworkRound);
     } else if (const auto* pull = std::get_if<Pull>(&action)) {
       BlobFetch fetch(pull->blob, options.run, pull->round, options.largest_update,
                       BlobFetch::Keep::chunks);
@@ -84,7 +88,8 @@ struct ZmqCoordinatorDriver::Loop {
   void take(CoordinatorSocket::Received received) {
     const Message& message = received.message;
     if (message.kind == Kind::fetch) {
-      const Message answer = server.answer(received.site, message);
+      const BlobServer& source = message.round == kNetworkRound ? published : server;
+      const Message answer = source.answer(received.site, message);
       served[received.site] += answer.payload.size();
       send(received.site, answer);
     } else if (message.kind == Kind::chunk) {
@@ -156,7 +161,8 @@ struct ZmqCoordinatorDriver::Loop {
   CoordinatorSocket socket;
   EventQueue<CoordinatorEvent> posted;
   SnapshotDoor<CoordinatorSnapshot> snapshots;
-  BlobServer server;
+  BlobServer server;     // of the round's model
+  BlobServer published;  // for the whole run
   Transfers transfers;
   std::deque<CoordinatorEvent> pending;         // handled once the actions at hand are carried out
   std::map<std::string, std::uint64_t> served;  // bytes since the last report

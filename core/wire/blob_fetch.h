@@ -37,6 +37,10 @@ class BlobFetch {
   const std::string& reason() const { return reason_; }   // why it failed
   bool corrupted() const { return bad_ >= kBadAnswers; }  // it failed because the bytes were false
   const BlobId& id() const { return id_; }
+  // Whether both fetch the same blob for the same run and round.
+  bool same_as(const BlobFetch& other) const {
+    return id_ == other.id_ && run_ == other.run_ && round_ == other.round_;
+  }
   std::uint64_t received() const { return received_; }  // verified bytes so far
   Bytes bytes() const;                                  // the whole blob once done
   Chunks chunks() const;                                // the same in pieces

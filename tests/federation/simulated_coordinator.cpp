@@ -21,10 +21,15 @@ void World::start_coordinator() {
   options.start_limit = 900;
   options.inline_limit = plan_.is_inline ? kInlineLimit : 0;
   if (plan_.is_private) options.privacy.set("clip", 1.0);
+  if (plan_.is_captured) {
+    options.network_file = network_file();
+    options.network.set("graph", network_file()->id.to_settings());
+  }
   process.machine = std::make_unique<Coordinator>(
       options, plan_.bug == PlantedBug::resumes_a_round_early ? process.disk_before : process.disk);
   process.worker_free = now_;
   process.serving.reset();
+  process.published.reset();
   process.served_to.clear();
   process.in_memory.clear();
   process.charges_in_memory.clear();
@@ -98,6 +103,9 @@ void World::carry_out(const CoordinatorAction& action) {
   } else if (const auto* serve = std::get_if<at_coordinator::Serve>(&action)) {
     process.serving = serve->blob;
     process.served_to = {serve->sites.begin(), serve->sites.end()};
+    if (plan_.bug == PlantedBug::withdraws_the_network) process.published.reset();
+  } else if (const auto* publish = std::get_if<at_coordinator::Publish>(&action)) {
+    process.published = publish->blob;
   } else if (const auto* pull = std::get_if<at_coordinator::Pull>(&action)) {
     pull_update(*pull);
   } else if (const auto* cancel = std::get_if<at_coordinator::CancelPull>(&action)) {

@@ -19,6 +19,9 @@ enum class PlantedBug : std::uint8_t {
   ignores_cohort_order,       // a deterministic run is combined in order of arrival
   calls_a_full_disk_written,  // the coordinator's round did not fit, and is reported as written
   announces_the_unstored,     // a site's result did not fit, and is reported as stored
+  forgets_the_network,        // a restarted site has lost the file it was given
+  withdraws_the_network,      // the coordinator stops serving it once it serves a model
+  builds_without_policy,      // a site's policy is never asked about a captured network
   goes_on_when_stopped        // the request to stop never reaches the coordinator's machine
 };
 
@@ -32,6 +35,8 @@ struct Plan {
   std::size_t staging = 1;
   bool deterministic = true;
   bool is_private = false;
+  bool is_captured = false;    // the network is a file, which sites fetch
+  bool is_refused = false;     // ... and which the policy of the last site does not take
   bool is_central = false;     // the coordinator charges every round and adds noise to it
   bool is_inline = true;       // blobs travel in messages
   bool over_the_wire = false;  // every message is encoded and decoded

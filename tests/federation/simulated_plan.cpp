@@ -18,6 +18,7 @@ Plan kind_plan(std::uint64_t seed) {
   plan.is_inline = below(2) == 0;
   plan.over_the_wire = below(8) == 0;
   plan.is_central = below(2) == 0;
+  plan.is_captured = below(2) == 0;
   plan.faults_until = 0;
   return plan;
 }
@@ -40,6 +41,7 @@ Plan plan_of(std::uint64_t seed) {
   plan.disk_full = share(0.05);
   if (random() % 8 == 0) plan.stop_at = 1 + static_cast<double>(random() % 150);
   if (random() % 4 == 0) plan.site_stops_every = 60 + static_cast<double>(random() % 300);
+  plan.is_refused = plan.is_captured && plan.sites > plan.min_sites && random() % 4 == 0;
   plan.faults_until = 400;
   return plan;
 }

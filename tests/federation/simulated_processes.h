@@ -13,6 +13,7 @@ namespace collegium::simulated {
 SharedBlob blob_of(const std::vector<float>& values);
 std::vector<float> floats_of(const Bytes& bytes);
 inline constexpr std::size_t kFloats = 3;
+SharedBlob network_file();  // of histories with a captured network
 
 struct World::CoordinatorProcess {
   // Volatile.
@@ -21,6 +22,7 @@ struct World::CoordinatorProcess {
   std::uint64_t alarm = 0;
   double worker_free = 0;  // accumulating and aggregating is one queue
   SharedBlob serving;
+  SharedBlob published;
   std::set<std::string> served_to;
   std::set<std::string> in_memory;  // pulling or pulled, not yet accumulated
   std::vector<float> sum;
@@ -41,9 +43,11 @@ struct World::SiteProcess {
   double worker_free = 0;
   SharedBlob serving;
   std::uint64_t training = 0;
+  bool prepared = false;  // in this life
   std::set<std::pair<std::uint64_t, std::uint64_t>> charged_in_memory;
   // Durable.
   std::optional<StoredResult> outbox;
+  bool keeps_network = false;
   std::set<std::pair<std::uint64_t, std::uint64_t>> charges;  // (round, attempt)
   std::map<std::pair<std::uint64_t, std::uint64_t>, Digest> released;
   bool stopped = false;

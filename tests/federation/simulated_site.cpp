@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "federation/bodies.h"
 #include "federation/simulated_processes.h"
 
 namespace collegium::simulated {
@@ -10,7 +11,11 @@ void World::start_site(std::size_t index) {
   SiteProcess& process = *sites_[index];
   SiteOptions options;
   options.name = process.name;
-  options.layout = index % 2 == 0 ? "layout" : "";
+  options.layout = index % 2 == 0 && !plan_.is_captured ? "layout" : "";
+  if (refuses(index) && plan_.bug != PlantedBug::builds_without_policy)
+    options.policy = [](const Settings&) {
+      return PolicyRefusal{"models", "no captured network is trained here"};
+    };
   options.give_up = 2000;
   options.inline_limit = plan_.is_inline ? kInlineLimit : 0;
   const bool forgets = plan_.bug == PlantedBug::forgets_the_outbox;
@@ -19,6 +24,7 @@ void World::start_site(std::size_t index) {
   process.worker_free = now_;
   process.serving.reset();
   process.training = 0;
+  process.prepared = false;
   process.charged_in_memory.clear();
   process.stopped = false;
   trace(process.name + " starts");
@@ -87,9 +93,24 @@ void World::carry_out(std::size_t index, const SiteAction& action) {
   if (const auto* send = std::get_if<at_site::Send>(&action)) {
     if (send->message.kind == Kind::result) check_result(index, send->message);
     to_coordinator(index, send->message);
-  } else if (std::holds_alternative<at_site::Prepare>(action)) {
-    after(queued(seconds(1)), [this, index] { tell(index, at_site::Prepared{"layout"}); });
-  } else if (const auto* pull = std::get_if<at_site::Pull>(&action)) {
+  } else if (const auto* find = std::get_if<at_site::FindNetwork>(&action)) {
+    after(queued(seconds(0.1)), [this, index, blob = find->blob] {
+      if (sites_[index]->keeps_network && plan_.bug != PlantedBug::forgets_the_network)
+        tell(index, at_site::NetworkFound{blob, network_file()->bytes});
+      else
+        tell(index, at_site::NetworkMissing{blob});
+    });
+  } else if (const auto* prepare = std::get_if<at_site::Prepare>(&action)) {
+    check_prepare(index, *prepare);
+    after(queued(seconds(1)), [this, index, captured = !prepare->file.empty()] {
+      sites_[index]->keeps_network = captured;
+      sites_[index]->prepared = true;
+      tell(index, at_site::Prepared{"layout"});
+    });
+  } else if (const auto* pull = std::get_if<at_site::Pull>(&action);
+             pull && pull->round == kNetworkRound) {
+    pull_network(index, *pull);
+  } else if (pull) {
     if (faulty() && chance(plan_.pull_fails) && chance(0.3))
       return;  // the line is dead and nobody notices
     after(seconds(0.5), [this, index, blob = pull->blob] {
@@ -157,10 +178,32 @@ void World::carry_out(std::size_t index, const SiteAction& action) {
   }
 }
 
+// The file of the captured network; a bug of the driver is seen where it is asked.
+void World::pull_network(std::size_t index, const at_site::Pull& pull) {
+  if (sites_[index]->keeps_network)
+    witness_.breach(sites_[index]->name + " fetches a network that it was given before");
+  if (faulty() && chance(plan_.pull_fails) && chance(0.3)) return;
+  later(seconds(2), [this, index, pull, life = sites_[index]->life] {
+    if (life != sites_[index]->life) return;
+    const CoordinatorProcess& from = *coordinator_;
+    if (from.machine && !from.published)
+      witness_.breach("the network is not served as long as the run lasts");
+    if (!from.machine || (faulty() && chance(plan_.pull_fails)))
+      return tell(index, at_site::ModelFailed{pull.blob, "the line was cut"});
+    tell(index, at_site::ModelReady{pull.blob, network_file()->bytes});
+  });
+}
+
+bool World::refuses(std::size_t index) const {
+  return plan_.is_refused && index + 1 == sites_.size();
+}
+
 // Without privacy training is a function of site, round and model; with it, noise makes every run
 // of it different.
 void World::train(std::size_t index, const at_site::Train& action) {
   SiteProcess& process = *sites_[index];
+  if (plan_.is_captured && !process.prepared)
+    witness_.breach(process.name + " trains a network that it has not built");
   if (process.training != 0) witness_.breach(process.name + " trains twice at a time");
   if (plan_.is_private && process.charges.count({action.task.round, 1}) == 0) {
     witness_.breach(process.name + " trains before its charge is durable");

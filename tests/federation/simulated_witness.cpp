@@ -26,6 +26,17 @@ void World::check_result(std::size_t index, const Message& message) {
     witness_.breach(name + ": a loss or a metric left under privacy");
 }
 
+// What is built is what the coordinator names, and what the site's policy takes.
+void World::check_prepare(std::size_t index, const at_site::Prepare& prepare) {
+  const std::string& name = sites_[index]->name;
+  if (refuses(index)) witness_.breach(name + " builds a network that its policy refuses");
+  if (plan_.is_captured != !prepare.file.empty())
+    witness_.breach(name + " builds another kind of network than it was told to");
+  if (plan_.is_captured &&
+      (prepare.file_id != network_file()->id || !matches(prepare.file_id, prepare.file)))
+    witness_.breach(name + " builds a network from false bytes");
+}
+
 void World::check_answer(const std::string& site, const Message& message) {
   if (message.kind != Kind::accepted && message.kind != Kind::rejected) return;
   const ReasonBody body = ReasonBody::read(message.body);

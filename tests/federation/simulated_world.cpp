@@ -19,6 +19,11 @@ std::vector<float> floats_of(const Bytes& bytes) {
   return values;
 }
 
+SharedBlob network_file() {
+  static const SharedBlob file = blob_of({3.0f, 1.0f, 4.0f});
+  return file;
+}
+
 World::World(Plan plan, bool tracing) : plan_(plan), tracing_(tracing), random_(plan.seed) {
   coordinator_ = std::make_unique<CoordinatorProcess>();
   const std::vector<float> initial(kFloats, 0.5f);

@@ -104,6 +104,9 @@ class World {
   void charge(const at_coordinator::ChargeRound& action);
   void persist(const at_coordinator::PersistRound& action);
   void train(std::size_t index, const at_site::Train& action);
+  void pull_network(std::size_t index, const at_site::Pull& pull);
+  bool refuses(std::size_t index) const;
+  void check_prepare(std::size_t index, const at_site::Prepare& prepare);
   void check_result(std::size_t index, const Message& message);
   void check_answer(const std::string& site, const Message& message);
   void check_shown(const Message& message);

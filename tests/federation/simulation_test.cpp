@@ -128,6 +128,9 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair(PlantedBug::ignores_cohort_order, "another model than its contributions give"),
         std::pair(PlantedBug::calls_a_full_disk_written, "called accepted, and not durable"),
         std::pair(PlantedBug::announces_the_unstored, "left before it was stored"),
+        std::pair(PlantedBug::forgets_the_network, "fetches a network that it was given before"),
+        std::pair(PlantedBug::withdraws_the_network, "not served as long as the run lasts"),
+        std::pair(PlantedBug::builds_without_policy, "builds a network that its policy refuses"),
         std::pair(PlantedBug::goes_on_when_stopped, "begun after the request to stop")),
     [](const auto& info) { return "Number" + std::to_string(static_cast<int>(info.param.first)); });
 

@@ -24,13 +24,17 @@ std::string config_text(const std::filesystem::path& folder, int rounds, int sit
          more;
 }
 
+StartModel start_of(std::size_t size) {
+  return {.layout = layout_of(size), .values = std::vector<float>(size, 0.0f)};
+}
+
 DriverResult simulate_toy(const std::string& text, std::size_t size, const RunEvents& events = {},
                           const StopHandle& stop = {}) {
   const FederationConfig config = FederationConfig::read(Settings::parse(text, "toy.toml"));
   std::vector<SimulatedSite> sites;
   for (std::size_t i = 0; i < config.sites.size(); ++i)
     sites.push_back({config.sites[i], std::make_shared<ToyTrainer>(i, size)});
-  return simulate(config, sites, std::vector<float>(size, 0.0f), 2, events, stop);
+  return simulate(config, sites, start_of(size), 2, events, stop);
 }
 
 double number(const std::filesystem::path& folder, const std::string& sql) {
@@ -100,10 +104,8 @@ TEST(Simulate, NoiseThatCanBeForetoldIsCalledNotPrivateEverywhere) {
   const auto trainer = std::make_shared<ToyTrainer>(0, 10);
   trainer->charge = charged_for(
       {.kind = PrivacyEvent::Kind::sampled_gaussian, .noise_multiplier = 1.0, .count = 2}, false);
-  EXPECT_EQ(
-      simulate(config, {{config.sites[0], trainer, 100}}, std::vector<float>(10, 0.0f), 1, {}, {})
-          .outcome,
-      Outcome::finished);
+  EXPECT_EQ(simulate(config, {{config.sites[0], trainer, 100}}, start_of(10), 1, {}, {}).outcome,
+            Outcome::finished);
   const Database ledger(folder / "run" / "sites" / config.sites[0] / "site.db",
                         Database::Mode::read_only);
   Statement charges = ledger.prepare("SELECT count(*) FROM charge WHERE events LIKE ?");

@@ -56,7 +56,9 @@ Ran run(const std::filesystem::path& folder, const std::string& privacy, int rou
     const std::lock_guard lock(logging);
     ran.log.push_back(event.site + ": " + event.text);
   };
-  ran.result = simulate(config, members, std::vector<float>(kSize, 0.0f), 2, events, {});
+  ran.result = simulate(
+      config, members, {.layout = toy::layout_of(kSize), .values = std::vector<float>(kSize, 0.0f)},
+      2, events, {});
   if (std::filesystem::exists(folder / "model.safetensors"))
     ran.model = load_safetensors(folder / "model.safetensors").values;
   return ran;
