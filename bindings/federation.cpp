@@ -15,8 +15,8 @@
 #include "runtime/serve.h"
 #include "runtime/simulate.h"
 #include "store/run_store.h"
-#include "torch/network/model.h"
 #include "torch/network/network.h"
+#include "torch/training/built_network.h"
 #include "torch/training/site_trainer.h"
 #include "torch/training/torch_trainer.h"
 #include "transport/keys.h"
@@ -116,10 +116,19 @@ void require_end(const DriverResult& result) {
   throw Error({.what = "the run " + std::string(name_of(result.outcome)) + ": " + result.reason});
 }
 
-void simulate_run(const py::dict& config, const py::dict& data, const PyNetwork& initial,
-                  const py::dict& ledgers, std::size_t threads, const py::object& on_event,
-                  const StopHandle& stop) {
-  const FederationConfig federation = FederationConfig::read(settings_from(config, "federation"));
+// `initial` is the network whose weights the run starts from; none for a captured one, whose file
+// holds them.
+void simulate_run(const py::dict& config, const py::dict& data,
+                  const std::shared_ptr<PyNetwork>& initial, const py::dict& ledgers,
+                  std::size_t threads, const py::object& on_event, const StopHandle& stop) {
+  FederationConfig federation = FederationConfig::read(settings_from(config, "federation"));
+  StartModel start;
+  if (federation.network.is_graph()) start = load_start_model(federation);
+  const Bytes file = start.network_file ? start.network_file->bytes : Bytes{};
+  const BuiltNetwork built =
+      build_network(federation.network, file.view, {}, federation.network.file);
+  if (!federation.network.is_graph()) start.layout = built.layout;
+  if (initial) start.values = {initial->values->begin(), initial->values->end()};
   std::vector<SimulatedSite> sites;
   for (const std::string& name : federation.sites) {
     auto dataset = data[py::str(name)].cast<std::shared_ptr<Dataset>>();
@@ -127,9 +136,10 @@ void simulate_run(const py::dict& config, const py::dict& data, const PyNetwork&
         static_cast<std::int64_t>(dataset->subjects());  // a simulation's counts are public
     Resources resources;
     resources.n_public = n_public;
-    sites.push_back(
-        {name, std::make_shared<TorchTrainer>(federation.network, dataset, std::move(resources)),
-         n_public});
+    sites.push_back({name,
+                     std::make_shared<TorchTrainer>(built.network, built.layout, dataset,
+                                                    std::move(resources), built.loss),
+                     n_public});
     if (const py::str key(name); ledgers.contains(key)) {
       const auto [folder, id] = ledgers[key].cast<std::pair<std::string, std::string>>();
       sites.back().ledger = folder;
@@ -137,8 +147,6 @@ void simulate_run(const py::dict& config, const py::dict& data, const PyNetwork&
     }
   }
   const RunEvents events = events_to(on_event, federation.rounds, federation.privacy.has_value());
-  const StartModel start{.layout = network_layout(federation.network),
-                         .values = {initial.values->begin(), initial.values->end()}};
   py::gil_scoped_release unlocked;
   if (threads == 0) threads = std::max(1u, std::thread::hardware_concurrency());
   require_end(simulate(federation, sites, start, threads, events, stop));
@@ -159,7 +167,7 @@ void join_run(const py::dict& config, const std::shared_ptr<Dataset>& data,
   const std::shared_ptr<const Dataset> dataset =
       data ? std::shared_ptr<const Dataset>(data) : open_data(site.data);
   const TrainerFactory make_trainer = [&](const at_site::Prepare& run) {
-    return make_site_trainer(site, dataset, run.network);
+    return make_site_trainer(site, dataset, run);
   };
   require_end(join(site, make_trainer, events, stop));
 }
@@ -198,6 +206,7 @@ py::dict load_federation(const std::string& path) {
   py::dict network = table_of(tables, "network");
   network["name"] = config.network.name;
   if (!config.network.initial.empty()) network["initial"] = config.network.initial;
+  if (!config.network.file.empty()) network["file"] = config.network.file;
   table_of(tables, "aggregator")["name"] = config.aggregator.name;
   resolve_plugins(tables, config.plugins);
   return tables;

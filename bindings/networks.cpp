@@ -8,6 +8,7 @@
 #include "model/safetensors.h"
 #include "torch/network/model.h"
 #include "torch/network/network.h"
+#include "torch/training/built_network.h"
 
 namespace collegium::python {
 namespace {
@@ -56,10 +57,13 @@ void load(PyNetwork& self, const std::string& path) {
 }  // namespace
 
 PyNetwork::PyNetwork(const NetworkConfig& network_config, std::uint64_t seed)
-    : config(network_config),
-      network(make_network(config)),
-      layout(layout_of(*network, config.trainable)),
-      values(std::make_shared<std::vector<float>>(initial_values(*network, seed))) {}
+    : config(network_config) {
+  BuiltNetwork built = build_network(config);
+  network = std::move(built.network);
+  layout = std::move(built.layout);
+  values = std::make_shared<std::vector<float>>(
+      built.values.empty() ? initial_values(*network, seed) : std::move(built.values));
+}
 
 void def_networks(py::module_& m) {
   m.def("network_names", &network_names);

@@ -4,13 +4,12 @@
 
 #include "base/file.h"
 #include "collegium/error.h"
-#include "model/safetensors.h"
+#include "model/graph_admission.h"
+#include "model/graph_layout.h"
 #include "store/run_store.h"
 
 namespace collegium {
 namespace {
-
-constexpr const char* kGraph = "collegium.graph";
 
 // The values of `other`, if it is the same network's.
 std::vector<float> values_of(const std::string& file, const Layout& layout) {
@@ -55,7 +54,21 @@ StartModel load_captured(FederationConfig& config) {
                        .remedy = "put back the file, or leave out [network] graph"});
   config.network.graph = name;
   StoredModel stored = parse_safetensors(start.network_file->bytes.view, file);
-  start.layout = std::move(stored.layout);
+  const GraphModel graph = graph_of({stored.layout, stored.metadata}, file);
+  // What no site would run is not offered to any. Their own limits are theirs to say.
+  const GraphPolicy policy{.patient_privacy = config.privacy && !config.privacy->protects_sites()};
+  if (const auto problem = admit(graph, policy, file)) throw ConfigError(*problem);
+  if (policy.patient_privacy)
+    throw ConfigError({.what = "a captured network is not trained under patient-level privacy",
+                       .where = file,
+                       .expected = "a proof that it keeps patients apart, which is not there yet",
+                       .remedy = "take a built-in network, or [privacy] unit = \"site\""});
+  if (config.training.loss.name == kGraphNetwork && !graph.program("loss"))
+    throw ConfigError({.what = "the captured network came without a loss",
+                       .where = "[training.loss] name",
+                       .expected = "a built-in loss, or a network that was captured with one",
+                       .found = "\"graph\" and " + file});
+  start.layout = graph_layout(graph, stored.layout, config.network.trainable);
   start.values = config.network.initial.empty() ? std::move(stored.values)
                                                 : values_of(config.network.initial, start.layout);
   return start;
@@ -78,7 +91,7 @@ std::map<std::string, std::string> network_stamps(const Settings& network, const
   std::map<std::string, std::string> stamps{{"collegium.network", network.to_toml()}};
   if (file.empty()) return stamps;
   auto metadata = parse_safetensors_header(file.view, "the network's file").metadata;
-  stamps[kGraph] = std::move(metadata[kGraph]);
+  stamps[kGraphMetadata] = std::move(metadata[kGraphMetadata]);
   return stamps;
 }
 

@@ -71,7 +71,8 @@ TEST_F(BratsFolder, IsTrainedOnAndEvaluated) {
   training.validation = 1;
   SiteConfig site;
   const auto network = testing::network("segresnet");
-  const auto trainer = make_site_trainer(site, open_data(data()), network.to_settings());
+  const auto trainer = make_site_trainer(site, open_data(data()),
+                                         at_site::Prepare{.network = network.to_settings()});
   const auto model = initial_values(network, 1);
   std::vector<float> delta(model.size());
   const auto result = trainer->train(model, delta, testing::task(training), {});

@@ -9,45 +9,14 @@
 #include "base/file.h"
 #include "collegium/error.h"
 #include "imaging/metrics.h"
-#include "imaging/sliding_window.h"
-#include "imaging/transforms.h"
 #include "torch/data/examples.h"
 #include "torch/network/flat_model.h"
 #include "torch/network/network.h"
 #include "torch/training/device.h"
+#include "torch/training/segment.h"
 
 namespace collegium {
 namespace {
-
-Extent window_for(const EvaluationOptions& options, const Extent& image, std::int64_t divisor) {
-  if (options.roi.empty()) return round_up(image, divisor);
-  return {options.roi[0], options.roi[1], options.roi[2]};
-}
-
-// The network's output for a whole volume, window by window.
-FloatImage segment(const Network& network, const FlatModel& model, const FloatImage& image,
-                   std::int64_t regions, const EvaluationOptions& options) {
-  const SlidingWindow window{
-      .roi = window_for(options, image.extent, network.divisor()),
-      .overlap = options.overlap,
-      .importance = options.gaussian ? Importance::kGaussian : Importance::kConstant,
-      .batch = 2};  // two small windows are faster than one: see prefers_pairs()
-  const auto run = [&](std::span<const float> patches, std::int64_t count,
-                       std::span<float> outputs) {
-    const auto& roi = window.roi;
-    const auto x = at::from_blob(const_cast<float*>(patches.data()),
-                                 {count, image.channels, roi[0], roi[1], roi[2]}, at::kFloat);
-    const auto y = network.forward(x.to(model.flat().device()), model.parameters(), {})
-                       .to(at::kCPU)
-                       .contiguous();
-    if (static_cast<std::size_t>(y.numel()) != outputs.size())
-      throw DataError({.what = "the network's output does not fit the regions of this data set",
-                       .expected = std::to_string(regions) + " channels",
-                       .found = c10::str(y.sizes())});
-    std::copy_n(y.const_data_ptr<float>(), outputs.size(), outputs.begin());
-  };
-  return sliding_inference(image, window, regions, run);
-}
 
 RegionScore score(std::span<const std::uint8_t> predicted, std::span<const std::uint8_t> reference,
                   const Extent& extent, const Spacing& spacing) {
@@ -87,18 +56,6 @@ SubjectScore evaluate_subject(const Network& network, const FlatModel& model, co
   return scores;
 }
 
-FlatModel loaded(const Network& network, std::span<const float> model,
-                 const EvaluationOptions& options) {
-  const auto layout = layout_of(network, {});
-  if (model.size() != layout.size())
-    throw DataError({.what = "the model does not fit this network",
-                     .expected = std::to_string(layout.size()) + " values",
-                     .found = std::to_string(model.size())});
-  FlatModel parameters(layout, choose_device(options.device, "auto"));
-  parameters.load(model);
-  return parameters;
-}
-
 }  // namespace
 
 std::vector<SubjectScore> evaluate_volumes(const Network& network, std::span<const float> model,
@@ -106,7 +63,7 @@ std::vector<SubjectScore> evaluate_volumes(const Network& network, std::span<con
                                            const EvaluationProgress& progress) {
   const c10::NoGradGuard no_gradient;
   const ThreadCount threads(options.threads);
-  const auto parameters = loaded(network, model, options);
+  const auto parameters = loaded_model(network, model, options);
   auto subjects = options.subjects;
   if (subjects.empty()) {
     subjects.resize(data.subjects());
@@ -135,7 +92,7 @@ Prediction predict(const NetworkConfig& config, std::span<const float> model, co
   const c10::NoGradGuard no_gradient;
   const ThreadCount threads(options.threads);
   const auto network = make_network(config);
-  const auto parameters = loaded(*network, model, options);
+  const auto parameters = loaded_model(*network, model, options);
   const auto x = at::from_blob(const_cast<void*>(inputs.data), inputs.shape, at::kFloat);
   const auto y = network->forward(x.to(parameters.flat().device()), parameters.parameters(), {})
                      .to(at::kCPU)

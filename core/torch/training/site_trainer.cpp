@@ -1,16 +1,30 @@
 #include "torch/training/site_trainer.h"
 
 #include "collegium/error.h"
+#include "config/privacy_config.h"
 #include "torch/data/image_folder.h"
+#include "torch/training/built_network.h"
 
 namespace collegium {
+namespace {
 
-std::shared_ptr<const VolumeDataset> open_data(const DataConfig& config) {
+constexpr std::int64_t kMebibyte = 1024 * 1024;
+
+SubjectSource source_of(const DataConfig& config) {
   SubjectSource source;
   source.format = config.format;
   source.path = config.path;
   source.labels = config.labels;
   source.subjects = config.subjects;
+  return source;
+}
+
+}  // namespace
+
+SubjectSet open_subjects(const DataConfig& config) { return SubjectSet(source_of(config)); }
+
+std::shared_ptr<const VolumeDataset> open_data(const DataConfig& config) {
+  SubjectSource source = source_of(config);
   const auto problems = SubjectSet(source).check();
   if (!problems.empty()) {
     std::string found = problems.front();
@@ -26,12 +40,29 @@ std::shared_ptr<const VolumeDataset> open_data(const DataConfig& config) {
 
 std::shared_ptr<Trainer> make_site_trainer(const SiteConfig& site,
                                            std::shared_ptr<const Dataset> data,
-                                           const Settings& network, LogSink log) {
-  return std::make_shared<TorchTrainer>(NetworkConfig::read(network), std::move(data),
+                                           const at_site::Prepare& run, LogSink log) {
+  const auto privacy = PrivacyConfig::read(run.privacy);
+  const GraphPolicyConfig& limits = site.policy.graph;
+  const GraphPolicy policy{.parameters = limits.parameters,
+                           .nodes = limits.nodes,
+                           .memory = limits.memory * kMebibyte,
+                           .refused_operators = limits.operators,
+                           .patient_privacy = privacy && !privacy->protects_sites()};
+  const auto network = NetworkConfig::read(run.network);
+  if (network.is_graph() && policy.patient_privacy)
+    throw ConfigError({.what = "a captured network is not trained under patient-level privacy",
+                       .where = "the run's network",
+                       .expected = "a proof that it keeps patients apart, which is not there yet",
+                       .remedy = "take a built-in network, or [privacy] unit = \"site\""});
+  BuiltNetwork built =
+      build_network(network, run.file.view, policy, "the run's network, under [policy.graph]");
+  return std::make_shared<TorchTrainer>(std::move(built.network), std::move(built.layout),
+                                        std::move(data),
                                         Resources{.threads = static_cast<int>(site.threads),
                                                   .device = site.device,
                                                   .n_public = site.data.n_public.value_or(0),
-                                                  .log = std::move(log)});
+                                                  .log = std::move(log)},
+                                        std::move(built.loss));
 }
 
 }  // namespace collegium

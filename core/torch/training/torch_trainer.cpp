@@ -129,7 +129,12 @@ void TorchTrainer::Impl::use_device(const TrainingConfig& training) {
 }
 
 std::shared_ptr<const Loss> TorchTrainer::Impl::loss_for(const TrainingConfig& training) const {
-  return given_loss ? given_loss : make_loss(training.loss);
+  if (training.loss.name != kGraphNetwork) return make_loss(training.loss);
+  if (given_loss) return given_loss;
+  throw ConfigError({.what = "the network came without a loss",
+                     .where = "[training.loss] name",
+                     .expected = "a built-in loss, or a network that was captured with one",
+                     .found = "\"graph\""});
 }
 
 Optimizer& TorchTrainer::Impl::optimizer_for(const TrainingConfig& training,

@@ -29,7 +29,7 @@ class TorchTrainer final : public Trainer {
   // A built-in network.
   TorchTrainer(const NetworkConfig& network, std::shared_ptr<const Dataset> data,
                Resources resources = {});
-  // Any network; `loss` empty: the one named in the task's [training] table.
+  // Any network; `loss` is the one that came with it, which the task's [training] table may name.
   TorchTrainer(std::shared_ptr<const Network> network, Layout layout,
                std::shared_ptr<const Dataset> data, Resources resources = {},
                std::shared_ptr<const Loss> loss = nullptr);
