@@ -135,11 +135,9 @@ def simulated(cluster: Cluster, data: Path, folder: Path) -> Run:
     config = {k: v for k, v in cluster.config.items() if k not in ("server", "run")}
     config["federation"] = {k: v for k, v in config["federation"].items() if k != "sites"}
     config["network"] = {k: v for k, v in config["network"].items() if k != "initial"}
-    federation = cg.Federation.__new__(cg.Federation)
-    federation.config, federation._model = (
-        config,
-        cg.networks.SegResNet(init_filters=8, dropout=0.0, seed=5),
-    )
+    file = folder.with_suffix(".toml")
+    file.write_text(core.to_toml(config))
+    federation = cg.Federation.from_toml(file)
     sites = {name: cg.datasets.FolderDataset(data / place) for place, name in cluster.data.items()}
     return federation.simulate(sites, folder=folder, progress=False)
 
