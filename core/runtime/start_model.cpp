@@ -58,11 +58,6 @@ StartModel load_captured(FederationConfig& config) {
   // What no site would run is not offered to any. Their own limits are theirs to say.
   const GraphPolicy policy{.patient_privacy = config.privacy && !config.privacy->protects_sites()};
   if (const auto problem = admit(graph, policy, file)) throw ConfigError(*problem);
-  if (policy.patient_privacy)
-    throw ConfigError({.what = "a captured network is not trained under patient-level privacy",
-                       .where = file,
-                       .expected = "a proof that it keeps patients apart, which is not there yet",
-                       .remedy = "take a built-in network, or [privacy] unit = \"site\""});
   if (config.training.loss.name == kGraphNetwork && !graph.program("loss"))
     throw ConfigError({.what = "the captured network came without a loss",
                        .where = "[training.loss] name",

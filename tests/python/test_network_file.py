@@ -216,3 +216,54 @@ def test_coordinator_and_site_may_die_while_the_network_is_fetched(cluster: Clus
     cluster.start("guys")
     assert cluster.wait_end() == 0, cluster.logs()
     assert Run(cluster.folder / "run").state == "finished"
+
+
+def private(cluster: Cluster) -> None:
+    cluster.config["privacy"] = {"noise_multiplier": 1.0, "delta": 1e-2}
+    (cluster.folder / "federation.toml").write_text(core.to_toml(cluster.config))
+    for name in SITES:
+        file = cluster.folder / f"{name}.toml"
+        file.write_text(file.read_text().replace("[data]", "[data]\nn_public = 3\n", 1))
+
+
+def test_a_captured_network_trains_under_patient_level_privacy(cluster: Cluster) -> None:
+    private(cluster)
+    cluster.start_all()
+    assert cluster.wait_end() == 0, cluster.logs()
+    run = Run(cluster.folder / "run")
+    assert (run.privacy["epsilon"] > 0).all()
+    assert np.isfinite(run.privacy["epsilon"]).all()
+
+
+def test_running_statistics_are_refused_under_patient_level_privacy_before_anybody_waits(
+    cluster: Cluster,
+) -> None:
+    """The mean of a batch would be in a buffer, which nobody clips."""
+    private(cluster)
+    described = graph_file.graph()
+    value = [{"v": i} for i in range(6)]
+    training = dict(described["programs"]["train"])
+    training["nodes"] = [
+        *training["nodes"],
+        {"args": [value[4], 1], "op": "aten::add_.Scalar", "out": 5},
+    ]
+    training["bind"] = [*training["bind"], [4, "seen"]]
+    # Ids are counted in the order of definition: bound tensors, inputs, results.
+    training["nodes"][0] = {**training["nodes"][0], "out": 3}
+    training["values"] = 6
+    described["programs"]["train"] = training
+    described["tensors"]["seen"] = {"dtype": "float32", "kind": "buffer", "shape": [1]}
+    graph_file.write(
+        cluster.folder / "mine.safetensors",
+        described,
+        {**graph_file.weights(), "seen": np.zeros(1, dtype=np.float32)},
+    )
+    done = subprocess.run(
+        [program("collegium-server"), "federation.toml"],
+        cwd=cluster.folder,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 2
+    assert "past clipping and noise" in done.stderr

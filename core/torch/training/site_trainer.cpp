@@ -49,11 +49,6 @@ std::shared_ptr<Trainer> make_site_trainer(const SiteConfig& site,
                            .refused_operators = limits.operators,
                            .patient_privacy = privacy && !privacy->protects_sites()};
   const auto network = NetworkConfig::read(run.network);
-  if (network.is_graph() && policy.patient_privacy)
-    throw ConfigError({.what = "a captured network is not trained under patient-level privacy",
-                       .where = "the run's network",
-                       .expected = "a proof that it keeps patients apart, which is not there yet",
-                       .remedy = "take a built-in network, or [privacy] unit = \"site\""});
   BuiltNetwork built =
       build_network(network, run.file.view, policy, "the run's network, under [policy.graph]");
   return std::make_shared<TorchTrainer>(std::move(built.network), std::move(built.layout),
