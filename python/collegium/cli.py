@@ -99,9 +99,9 @@ def keys_new(
     folder: Annotated[Path, typer.Option(help="Where the two files go.")] = Path("."),
 ) -> None:
     """Make NAME.secret (stays here, mode 0600) and NAME.public (goes to the other side)."""
-    from collegium._load import core
+    from collegium import keys
 
-    secret, public = core.new_keys(name, str(folder))
+    secret, public = keys.new(name, folder)
     typer.echo(
         f"{secret}  stays here; whoever has it is {name}\n{public}  send this one to the other side"
     )

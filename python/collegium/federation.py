@@ -17,6 +17,7 @@ from collegium.datasets.arrays import own_failure
 from collegium.errors import ConfigError
 from collegium.execute import Work, execute
 from collegium.graph.own_model import Loss, OwnModel
+from collegium.keys import secret_file
 from collegium.ledger import Ledger
 from collegium.live_run import LiveRun
 from collegium.networks import Network
@@ -319,9 +320,6 @@ class Federation:
                 "simulate(): a run among hospitals has to go on in another process after a crash. "
                 "'collegium new-plugin aggregator NAME' makes a plugin of it"
             )
-        secret = Path(keys)
-        if secret.suffix != ".secret":
-            secret = secret.with_name(secret.name + ".secret")
         names = list(sites or self.config["federation"].get("sites", ())) or sorted(
             p.stem for p in Path(site_keys).glob("*.public")
         )
@@ -331,7 +329,7 @@ class Federation:
         config["server"] = {
             **config.get("server", {}),
             "address": address,
-            "secret": str(secret.resolve()),
+            "secret": str(secret_file(keys)),
             "site_keys": str(Path(site_keys).resolve()),
         }
         if self._own is not None:

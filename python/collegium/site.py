@@ -9,6 +9,7 @@ from collegium._load import core
 from collegium.datasets import as_core_dataset
 from collegium.datasets.arrays import own_failure
 from collegium.execute import execute
+from collegium.keys import secret_file
 
 
 class Site:
@@ -21,7 +22,7 @@ class Site:
     data : data set
         As for ``Federation.simulate``: a ``FolderDataset``, arrays, or anything indexable.
     keys : path
-        The site's secret key file (``collegium keys new NAME``).
+        The site's secret key file (``collegium keys new NAME``); ``.secret`` may be left out.
     server_key : path
         The coordinator's public key file.
     state : path
@@ -51,7 +52,7 @@ class Site:
         self.config: dict[str, Any] = {
             "site": {
                 "name": name,
-                "secret": str(Path(keys).resolve()),
+                "secret": str(secret_file(keys)),
                 "server_key": str(Path(server_key).resolve()),
                 "state": str(Path(state or f"{name}-state").resolve()),
             },

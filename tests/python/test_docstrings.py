@@ -16,6 +16,7 @@ import pytest
         "privacy_plan",
         "per_sample",
         "federation",
+        "keys",
         "datasets.samples",
         "graph.capture",
     ],
