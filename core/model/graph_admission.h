@@ -13,7 +13,6 @@ namespace collegium {
 struct GraphPolicy {
   std::int64_t parameters = 0;                      // float32 values in the model
   std::int64_t nodes = 0;                           // calls of one program
-  std::int64_t memory = 0;                          // bytes of one pass; load_graph looks at it
   std::vector<std::string> refused_operators = {};  // exact, as "aten::lstm.input"
   bool patient_privacy = false;
 };

@@ -149,11 +149,6 @@ def test_a_run_is_opened_later_without_the_authors_class(tmp_path: Path) -> None
     assert torch.equal(alone(x), known(x))
 
 
-@pytest.mark.xfail(
-    raises=cg.ConfigError,
-    strict=True,
-    reason="nothing proves yet that a captured network keeps patients apart, so it is refused",
-)
 def test_epsilon_of_a_captured_network_is_that_of_a_built_in_one(tmp_path: Path) -> None:
     data = {"a": patients(60)}
     options = {

@@ -8,8 +8,6 @@
 namespace collegium {
 namespace {
 
-constexpr std::int64_t kMebibyte = 1024 * 1024;
-
 SubjectSource source_of(const DataConfig& config) {
   SubjectSource source;
   source.format = config.format;
@@ -45,7 +43,6 @@ std::shared_ptr<Trainer> make_site_trainer(const SiteConfig& site,
   const GraphPolicyConfig& limits = site.policy.graph;
   const GraphPolicy policy{.parameters = limits.parameters,
                            .nodes = limits.nodes,
-                           .memory = limits.memory * kMebibyte,
                            .refused_operators = limits.operators,
                            .patient_privacy = privacy && !privacy->protects_sites()};
   const auto network = NetworkConfig::read(run.network);
