@@ -280,9 +280,8 @@ class Federation:
                 core.add_to_log(str(target), cost)
                 on_event({"kind": "log", "level": "python", "site": "", "text": cost})
 
-        if self._model is not None:
-            _keep_initial(config, initial, target)
-        return self._go(work, config, progress=progress, wait=wait)
+        given = initial if self._model is not None else None
+        return self._go(work, config, initial=given, progress=progress, wait=wait)
 
     def serve(
         self,
@@ -342,16 +341,28 @@ class Federation:
 
         return self._go(work, config, progress=progress, wait=wait)
 
-    def _go(self, work: Work, config: dict[str, Any], *, progress: bool, wait: bool) -> Run:
+    def _go(
+        self, work: Work, config: dict[str, Any], *, progress: bool, wait: bool, initial: Any = None
+    ) -> Run:
         folder, table = Path(config["run"]["folder"]), config["federation"]
-        if not (folder / "run.db").exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "federation.toml").write_text(core.to_toml(config), encoding="utf-8")
+
+        def keeping(on_event: Any, stop: Any) -> None:
+            def told(event: dict[str, Any]) -> None:
+                # What resume() needs; a run that is refused before it begins leaves nothing behind.
+                if event["kind"] == "begun" and not (folder / "federation.toml").exists():
+                    if initial is not None:
+                        _keep_initial(config, initial, folder)
+                    text = core.to_toml(config)
+                    (folder / "federation.toml").write_text(text, encoding="utf-8")
+                on_event(event)
+
+            work(told, stop)
+
         if wait:
-            execute(work, title=table["name"], rounds=table["rounds"], progress=progress)
+            execute(keeping, title=table["name"], rounds=table["rounds"], progress=progress)
             return Run(folder, author=self._author)
         return LiveRun(
-            folder, work, title=table["name"], rounds=table["rounds"], author=self._author
+            folder, keeping, title=table["name"], rounds=table["rounds"], author=self._author
         )
 
     @property
