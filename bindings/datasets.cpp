@@ -35,7 +35,7 @@ std::shared_ptr<ImageFolder> open_folder(const py::dict& settings) {
 
 py::list facts(const ImageFolder& folder) {
   py::list rows;
-  for (const SubjectFiles& subject : folder.files()) {
+  for (const SubjectFiles& subject : folder.subject_set().files()) {
     py::dict row;
     row["subject"] = subject.id;
     row["site"] = subject.site;
@@ -51,7 +51,7 @@ py::list facts(const ImageFolder& folder) {
 }
 
 py::dict tissues(const ImageFolder& folder) {
-  const LabelScheme& scheme = folder.scheme();
+  const LabelScheme& scheme = folder.subject_set().scheme();
   py::dict numbers;
   numbers["necrotic"] = scheme.necrotic;
   numbers["oedema"] = scheme.oedema;

@@ -61,8 +61,22 @@ PyNetwork::PyNetwork(const NetworkConfig& network_config, std::uint64_t seed)
   BuiltNetwork built = build_network(config);
   network = std::move(built.network);
   layout = std::move(built.layout);
+  window = std::move(built.window);
   values = std::make_shared<std::vector<float>>(
       built.values.empty() ? initial_values(*network, seed) : std::move(built.values));
+}
+
+PyNetwork::PyNetwork(const std::string& model_file) {
+  BuiltNetwork built = open_model(model_file);
+  config = std::move(built.config);
+  if (config.is_graph()) {
+    config.graph.reset();
+    config.file = model_file;  // holds the network as well
+  }
+  network = std::move(built.network);
+  layout = std::move(built.layout);
+  window = std::move(built.window);
+  values = std::make_shared<std::vector<float>>(std::move(built.values));
 }
 
 void def_networks(py::module_& m) {
@@ -73,6 +87,10 @@ void def_networks(py::module_& m) {
                  NetworkConfig::read(settings_from(settings, "network")), seed);
            }),
            py::arg("settings"), py::arg("seed"))
+      .def_static(
+          "open", [](const std::string& path) { return std::make_shared<PyNetwork>(path); },
+          py::arg("path"))
+      .def_readonly("window", &PyNetwork::window)
       .def_property_readonly(
           "settings", [](const PyNetwork& self) { return dict_from(self.config.to_settings()); })
       .def("tensors", &tensors)

@@ -21,8 +21,11 @@ struct PyNetwork {
   std::shared_ptr<const Network> network;
   Layout layout;
   std::shared_ptr<std::vector<float>> values;
+  std::vector<std::int64_t> window = {};  // the only volume it takes; empty: any
 
   PyNetwork(const NetworkConfig& network_config, std::uint64_t seed);
+  // Of a file that says which network it is of: what runs and captures leave.
+  explicit PyNetwork(const std::string& model_file);
   std::span<const float> weights() const { return *values; }
 };
 

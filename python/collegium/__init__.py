@@ -27,19 +27,20 @@ if TYPE_CHECKING:  # what static tools see; at run time __getattr__ below does t
         ProtocolError,
         SystemError,
     )
-    from collegium.evaluation import evaluate
-    from collegium.federation import Federation, resume
+    from collegium.evaluation import evaluate, predict
+    from collegium.federation import Federation
     from collegium.graph.capture import capture
     from collegium.ledger import Ledger
     from collegium.optimizers import SGD, Adam
     from collegium.privacy import DPSGD, SiteDP
+    from collegium.resumption import resume
     from collegium.run import Run
     from collegium.site import Site
 
 _HOME = {
     "capture": "graph.capture",
     "Federation": "federation",
-    "resume": "federation",
+    "resume": "resumption",
     "Site": "site",
     "Ledger": "ledger",
     "Run": "run",
@@ -49,6 +50,7 @@ _HOME = {
     "SiteDP": "privacy",
     "aggregate": "aggregation",
     "evaluate": "evaluation",
+    "predict": "evaluation",
     "CaptureError": "errors",
     "CollegiumError": "errors",
     "ConfigError": "errors",

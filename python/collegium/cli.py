@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from collegium.cli_models import add_model_commands
+
 app = typer.Typer(
     help="Federated learning for medical imaging. Start with ./dev demo, or: collegium keys new NAME",
     no_args_is_help=True,
@@ -15,6 +17,7 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="Key pairs: who a site is.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+add_model_commands(app)
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no live table.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

@@ -24,6 +24,7 @@ from collegium.networks import Network
 from collegium.optimizers import SGD, Adam
 from collegium.privacy import DPSGD, SiteDP
 from collegium.run import Run
+from collegium.run_folder import free_folder, keep_initial, kept
 
 if TYPE_CHECKING:
     from collegium.graph.capture import CapturedModel
@@ -253,7 +254,7 @@ class Federation:
             A ``LiveRun`` unless ``wait``.
         """
         config = self._with_sites(list(sites))
-        target = _free_folder(
+        target = free_folder(
             Path(folder) if folder else Path("runs") / config["federation"]["name"],
             named=folder is not None,
         )
@@ -334,7 +335,7 @@ class Federation:
         if self._own is not None:
             config["network"]["file"] = self._own.file_in(target)
         elif "initial" not in config["network"]:
-            _keep_initial(config, self._initial(config), target)
+            keep_initial(config, self._initial(config), target)
 
         def work(on_event: Any, stop: Any) -> None:
             core.serve(config, on_event, stop)
@@ -345,19 +346,7 @@ class Federation:
         self, work: Work, config: dict[str, Any], *, progress: bool, wait: bool, initial: Any = None
     ) -> Run:
         folder, table = Path(config["run"]["folder"]), config["federation"]
-
-        def keeping(on_event: Any, stop: Any) -> None:
-            def told(event: dict[str, Any]) -> None:
-                # What resume() needs; a run that is refused before it begins leaves nothing behind.
-                if event["kind"] == "begun" and not (folder / "federation.toml").exists():
-                    if initial is not None:
-                        _keep_initial(config, initial, folder)
-                    text = core.to_toml(config)
-                    (folder / "federation.toml").write_text(text, encoding="utf-8")
-                on_event(event)
-
-            work(told, stop)
-
+        keeping = kept(work, config, initial)
         if wait:
             execute(keeping, title=table["name"], rounds=table["rounds"], progress=progress)
             return Run(folder, author=self._author)
@@ -399,49 +388,6 @@ class Federation:
         )
 
 
-def resume(
-    folder: str | Path,
-    sites: Mapping[str, Any],
-    *,
-    ledgers: Mapping[str, Ledger | str | Path] | None = None,
-    threads: int | None = None,
-    progress: bool = True,
-    wait: bool = True,
-) -> Run:
-    """Go on with a simulation that was stopped or cut off, after its last closed round.
-
-    Privacy that was charged when it began is not charged again. A served run goes on by serving it again.
-
-    Parameters
-    ----------
-    folder : path
-        The run's folder.
-    sites : mapping
-        The data it began with; so are the other parameters, which :meth:`Federation.simulate` explains.
-
-    Examples
-    --------
-    >>> run = resume("runs/brain", sites)   # doctest: +SKIP
-    """
-    federation = Federation.from_toml(Run(folder).folder / "federation.toml")
-    if sorted(sites) != sorted(names := federation.config["federation"]["sites"]):
-        raise ConfigError(
-            f"{folder}: the run began with the sites {', '.join(names)}; found: {', '.join(sites)}"
-        )
-    return federation.simulate(
-        sites, folder=folder, ledgers=ledgers, threads=threads, progress=progress, wait=wait
-    )
-
-
-def _keep_initial(config: dict[str, Any], initial: Any, folder: Path) -> None:
-    """Put the model of the start into the run's folder, and its name into the configuration."""
-    file = folder / "initial.safetensors"
-    if not (file.exists() and (folder / "run.db").exists()):
-        folder.mkdir(parents=True, exist_ok=True)
-        core.write_initial(config, initial, str(file))
-    config["network"]["initial"] = str(file.resolve())
-
-
 def _lent(function: PythonAggregator | None, config: dict[str, Any]) -> Any:
     """A context in which the core can call the function; its value is the configuration that names it."""
     if function is None:
@@ -460,14 +406,4 @@ def _data_set(site: str, ledger: Ledger | str | Path) -> tuple[str, str]:
     return str(known.folder.resolve()), site if site in names else names[0]
 
 
-def _free_folder(folder: Path, *, named: bool) -> Path:
-    """The folder itself when it was named or is free, otherwise the first free ``NAME-2``, ``NAME-3``, ..."""
-    if named or not (folder / "run.db").exists():
-        return folder
-    number = 2
-    while (folder.with_name(f"{folder.name}-{number}") / "run.db").exists():
-        number += 1
-    return folder.with_name(f"{folder.name}-{number}")
-
-
-__all__ = ["Federation", "resume"]
+__all__ = ["Federation"]

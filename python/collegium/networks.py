@@ -124,4 +124,17 @@ def load(settings: Mapping[str, Any], path: str | Path) -> Network:
     return network
 
 
-__all__ = ["Network", "SegResNet", "load", "names"]
+def open(path: str | Path) -> Network:
+    """The network that a model file says it is of, with its weights: what runs, sites and captures leave.
+
+    Raises
+    ------
+    DataError
+        The file holds weights and does not say of what: ``load`` takes the ``[network]`` table as well.
+    """
+    network = Network.__new__(Network)
+    network._core = core.Network.open(str(path))
+    return network
+
+
+__all__ = ["Network", "SegResNet", "load", "names", "open"]

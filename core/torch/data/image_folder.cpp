@@ -20,9 +20,7 @@ ImageFolder::ImageFolder(SubjectSource source, std::size_t cache_bytes)
 
 ImageFolder::~ImageFolder() = default;
 
-const std::vector<SubjectFiles>& ImageFolder::files() const { return state_->subjects.files(); }
-
-const LabelScheme& ImageFolder::scheme() const { return state_->subjects.scheme(); }
+const SubjectSet& ImageFolder::subject_set() const { return state_->subjects; }
 
 std::size_t ImageFolder::size() const { return state_->subjects.size(); }
 

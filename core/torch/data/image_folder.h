@@ -12,8 +12,7 @@ class ImageFolder final : public VolumeDataset {
   explicit ImageFolder(SubjectSource source, std::size_t cache_bytes = std::size_t{4} << 30);
   ~ImageFolder() override;
 
-  const std::vector<SubjectFiles>& files() const;
-  const LabelScheme& scheme() const;  // of its label maps, and of predictions
+  const SubjectSet& subject_set() const;
 
   std::size_t size() const override;
   Item sample(std::size_t index)

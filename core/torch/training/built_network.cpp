@@ -30,7 +30,8 @@ BuiltNetwork build_captured(const NetworkConfig& config, std::span<const std::ui
   const GraphModel graph = graph_of(header, source);
   if (const auto problem = admit(graph, policy, source)) throw ConfigError(*problem);
   const auto loaded = load_graph(file, source);
-  return {.network = loaded->network,
+  return {.config = config,
+          .network = loaded->network,
           .layout = graph_layout(graph, header.layout, config.trainable),
           .loss = loaded->loss,
           .values = loaded->initial,
@@ -42,7 +43,7 @@ BuiltNetwork build_captured(const NetworkConfig& config, std::span<const std::ui
 BuiltNetwork build_network(const NetworkConfig& config, std::span<const std::uint8_t> file,
                            const GraphPolicy& policy, const std::string& source) {
   if (!config.is_graph())
-    return {.network = make_network(config), .layout = network_layout(config)};
+    return {.config = config, .network = make_network(config), .layout = network_layout(config)};
   if (!file.empty()) return build_captured(config, file, policy, source);
   if (config.file.empty())
     throw ConfigError({.what = "a captured network is missing its file",

@@ -16,6 +16,7 @@ namespace collegium {
 
 // A network with what came with it.
 struct BuiltNetwork {
+  NetworkConfig config;
   std::shared_ptr<const Network> network;
   Layout layout;
   std::shared_ptr<const Loss> loss = {};  // captured with it; null: none was

@@ -18,8 +18,11 @@ from . import ledger
 from . import privacy
 from . import audit
 from . import metrics
-__all__: list[str] = ['ArrayDataset', 'BudgetExhausted', 'CollegiumError', 'ConfigError', 'DataError', 'Dataset', 'FolderDataset', 'GraphModel', 'Network', 'PluginError', 'ProtocolError', 'PythonDataset', 'SampleGradients', 'SampleLayouts', 'StopHandle', 'SystemError', 'add_to_log', 'aggregate', 'audit', 'check_federation', 'dice_loss', 'evaluate', 'join', 'ledger', 'lend_function', 'load_federation', 'load_site', 'metrics', 'network_names', 'new_keys', 'nifti_read', 'plugins', 'privacy', 'serve', 'set_plugin_folders', 'simulate', 'take_function_back', 'to_toml', 'torch_version', 'write_initial']
+__all__: list[str] = ['ArrayDataset', 'BudgetExhausted', 'CollegiumError', 'ConfigError', 'DataError', 'Dataset', 'FolderDataset', 'GraphModel', 'Network', 'PluginError', 'ProtocolError', 'PythonDataset', 'SampleGradients', 'SampleLayouts', 'StopHandle', 'SystemError', 'add_to_log', 'aggregate', 'audit', 'check_federation', 'dice_loss', 'evaluate', 'join', 'ledger', 'lend_function', 'load_federation', 'load_site', 'metrics', 'network_names', 'new_keys', 'nifti_read', 'plugins', 'predict', 'privacy', 'serve', 'set_plugin_folders', 'simulate', 'take_function_back', 'to_toml', 'torch_version', 'write_initial']
 class Network:
+    @staticmethod
+    def open(path: str) -> Network:
+        ...
     def __init__(self, settings: dict, seed: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     def forward(self, arg0: torch.Tensor) -> torch.Tensor:
@@ -32,6 +35,9 @@ class Network:
         ...
     @property
     def settings(self) -> dict:
+        ...
+    @property
+    def window(self) -> list[int]:
         ...
 class SampleLayouts:
     def __init__(self) -> None:
@@ -125,6 +131,8 @@ def new_keys(arg0: str, arg1: str) -> tuple:
 def nifti_read(arg0: str) -> tuple:
     ...
 def plugins(arg0: collections.abc.Sequence[str]) -> list:
+    ...
+def predict(arg0: Network, arg1: FolderDataset, arg2: dict, arg3: typing.Any) -> int:
     ...
 def serve(arg0: dict, arg1: typing.Any, arg2: StopHandle) -> None:
     ...

@@ -53,7 +53,9 @@ def privacy_statement(
             f"reaches {row['score']:.3f}, against {federated:.3f} without privacy"
         )
         line += (
-            f" and {public:.3f} of the public collection that it starts from." if public else "."
+            f" (from random weights) and {public:.3f} of the model that it starts from, trained on a public collection."
+            if public
+            else "."
         )
         if row["score"] < NOTHING_LEARNED:
             line += " So few patients teach next to nothing through this much noise: that model is of no use."
