@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace collegium {
@@ -65,27 +66,22 @@ Digest hash_text(std::string_view text) {
   return hash_bytes(std::span(reinterpret_cast<const std::uint8_t*>(text.data()), text.size()));
 }
 
-std::string to_hex(const Digest& digest) {
+std::string to_hex(std::span<const std::uint8_t> bytes) {
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string text;
-  text.reserve(2 * digest.size());
-  for (const std::uint8_t byte : digest) {
+  text.reserve(2 * bytes.size());
+  for (const std::uint8_t byte : bytes) {
     text += kHex[byte >> 4];
     text += kHex[byte & 15];
   }
   return text;
 }
 
-bool from_hex(std::string_view hex, Digest& digest) {
-  if (hex.size() != 2 * digest.size()) return false;
-  Digest read;
-  for (std::size_t i = 0; i < read.size(); ++i) {
-    const int high = hex_value(hex[2 * i]);
-    const int low = hex_value(hex[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
-    read[i] = static_cast<std::uint8_t>(16 * high + low);
-  }
-  digest = read;
+bool from_hex(std::string_view hex, std::span<std::uint8_t> bytes) {
+  if (hex.size() != 2 * bytes.size()) return false;
+  if (!std::all_of(hex.begin(), hex.end(), [](char c) { return hex_value(c) >= 0; })) return false;
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::uint8_t>(16 * hex_value(hex[2 * i]) + hex_value(hex[2 * i + 1]));
   return true;
 }
 

@@ -15,9 +15,10 @@ using Digest = std::array<std::uint8_t, 32>;
 
 Digest hash_bytes(std::span<const std::uint8_t> bytes);
 Digest hash_text(std::string_view text);
-std::string to_hex(const Digest& digest);
-bool from_hex(std::string_view hex,
-              Digest& digest);  // false: not 64 hex digits; digest is untouched
+// Lower case. For digests, keys, signatures and ids alike.
+std::string to_hex(std::span<const std::uint8_t> bytes);
+// False: not two hex digits for each of `bytes`, which are then untouched.
+bool from_hex(std::string_view hex, std::span<std::uint8_t> bytes);
 
 // The same over pieces.
 class Hasher {

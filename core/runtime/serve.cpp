@@ -25,14 +25,14 @@ DriverResult serve(const FederationConfig& given, const RunEvents& events, const
     options.key = KeyPair::load(config.server.secret);
     const Roster known = Roster::load(config.server.site_keys);
     for (const std::string& site : config.sites) {
-      const auto key = known.names().find(site);
-      if (key == known.names().end())
+      const PublicKey* key = known.find(site);
+      if (!key)
         throw ConfigError({.what = "there is no public key of site '" + site + "'",
                            .where = config.server.site_keys.string(),
                            .expected = "a file " + site + ".public",
                            .remedy = "ask the site for the file that `collegium keys new " + site +
                                      "` made there"});
-      options.roster.add({.name = key->first, .key = key->second});
+      options.roster.add(*key);
     }
   }
 
@@ -43,9 +43,8 @@ DriverResult serve(const FederationConfig& given, const RunEvents& events, const
   start.values = {};  // the run has its own copy by now
   options.stop = stop;
 
-  StoreJournal journal(
-      store, start.layout, config.run.keep_checkpoints, events,
-      config.server.insecure ? StoreJournal::PublicKeys{} : options.roster.names());
+  StoreJournal journal(store, start.layout, config.run.keep_checkpoints, events,
+                       config.server.insecure ? Roster{} : options.roster);
   const auto random = NoiseSource::system().stream(NoisePurpose::central_noise, 0);
   RunWork work({.rules = setup.options.rules,
                 .aggregator = setup.aggregator,

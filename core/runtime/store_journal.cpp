@@ -74,12 +74,12 @@ Contribution contribution_of(const ContributionRow& row) {
 }
 
 StoreJournal::StoreJournal(RunStore& store, Layout layout, std::int64_t keep_checkpoints,
-                           RunEvents events, PublicKeys public_keys)
+                           RunEvents events, Roster roster)
     : store_(store),
       layout_(std::move(layout)),
       keep_checkpoints_(keep_checkpoints),
       events_(std::move(events)),
-      public_keys_(std::move(public_keys)) {
+      roster_(std::move(roster)) {
   if (events_.on_begin) events_.on_begin();
 }
 
@@ -159,9 +159,9 @@ void StoreJournal::finish(Outcome outcome, const std::string& reason,
 void StoreJournal::sites(const std::vector<SiteView>& sites) {
   std::vector<SiteRow> rows;
   for (const SiteView& site : sites) {
-    const auto key = public_keys_.find(site.name);
+    const PublicKey* known = roster_.find(site.name);
     rows.push_back({.name = site.name,
-                    .public_key = key == public_keys_.end() ? std::string() : key->second,
+                    .public_key = known ? known->key : std::string(),
                     .state = std::string(name_of(site.state)),
                     .software = site.software});
   }

@@ -8,6 +8,7 @@
 
 #include "runtime/run_events.h"
 #include "store/run_store.h"
+#include "transport/keys.h"
 #include "transport/run_work.h"
 
 namespace collegium {
@@ -16,10 +17,8 @@ namespace collegium {
 // several threads.
 class StoreJournal final : public RunJournal {
  public:
-  using PublicKeys = std::map<std::string, std::string, std::less<>>;  // by site
-
   StoreJournal(RunStore& store, Layout layout, std::int64_t keep_checkpoints, RunEvents events,
-               PublicKeys public_keys = {});
+               Roster roster = {});
   ~StoreJournal() override;  // writes the rest of the log
 
   void round(const RoundRecord& record, std::span<const float> model) override;
@@ -38,7 +37,7 @@ class StoreJournal final : public RunJournal {
   Layout layout_;
   std::int64_t keep_checkpoints_;
   RunEvents events_;
-  PublicKeys public_keys_;
+  Roster roster_;
   std::vector<EventRow>
       lines_;  // of the log, not written yet: a line is not worth a wait for the disk
   std::chrono::steady_clock::time_point flushed_;

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/hash.h"
 #include "collegium/error.h"
 #include "collegium/settings.h"
 
@@ -41,6 +42,24 @@ std::string key_in(const Settings& settings, const char* field) {
                               .found = std::to_string(key.size()) + " characters",
                               .remedy = "copy the whole file again from where it was made"});
   return key;
+}
+
+std::array<std::uint8_t, 32> signing_in(const Settings& settings) {
+  if (!settings.contains("signing"))
+    throw ConfigError(Problem{
+        .what = "this key file is of an older version: it has no key to sign with",
+        .where = settings.where("name"),
+        .expected = "signing = '<64 hex digits>'",
+        .remedy = "make a new pair with 'collegium keys new NAME' and send its public half again"});
+  std::array<std::uint8_t, 32> bytes;
+  const std::string hex = settings.text("signing");
+  if (!from_hex(hex, bytes))
+    throw ConfigError(Problem{.what = "'signing' is not a key",
+                              .where = settings.where("signing"),
+                              .expected = "64 hex digits",
+                              .found = std::to_string(hex.size()) + " characters",
+                              .remedy = "copy the whole file again from where it was made"});
+  return bytes;
 }
 
 std::string name_in(const Settings& settings) {
@@ -85,7 +104,7 @@ bool valid_site_name(std::string_view name) {
 
 PublicKey PublicKey::load(const std::filesystem::path& file) {
   const Settings settings = read(file);
-  PublicKey key{name_in(settings), key_in(settings, "public")};
+  PublicKey key{name_in(settings), key_in(settings, "public"), signing_in(settings)};
   settings.refuse_unknown();
   return key;
 }
@@ -93,7 +112,7 @@ PublicKey PublicKey::load(const std::filesystem::path& file) {
 void PublicKey::save(const std::filesystem::path& file) const {
   write_file(file,
              "# Collegium public key: may be sent to anybody\n" + std::string("name = \"") + name +
-                 "\"\npublic = '" + key + "'\n",
+                 "\"\npublic = '" + key + "'\nsigning = '" + to_hex(signing) + "'\n",
              0644, O_TRUNC);
 }
 
@@ -109,7 +128,7 @@ KeyPair KeyPair::generate(std::string name) {
     throw SystemError(Problem{.what = "ZeroMQ was built without CURVE",
                               .where = "key pair",
                               .remedy = "install a libzmq with CURVE, as Debian's libzmq5 is"});
-  return KeyPair{std::move(name), public_key.data(), secret_key.data()};
+  return KeyPair{std::move(name), public_key.data(), secret_key.data(), SigningKey::generate()};
 }
 
 KeyPair KeyPair::load(const std::filesystem::path& file) {
@@ -121,7 +140,8 @@ KeyPair KeyPair::load(const std::filesystem::path& file) {
         .expected = "mode 0600",
         .remedy = "chmod 600 " + file.string() + "; if others had access, make a new pair"});
   const Settings settings = read(file);
-  KeyPair pair{name_in(settings), key_in(settings, "public"), key_in(settings, "secret")};
+  KeyPair pair{name_in(settings), key_in(settings, "public"), key_in(settings, "secret"),
+               SigningKey::from_seed(signing_in(settings))};
   settings.refuse_unknown();
   std::array<char, kZ85 + 1> derived;
   if (zmq_curve_public(derived.data(), pair.secret_key.c_str()) != 0 ||
@@ -136,7 +156,8 @@ void KeyPair::save(const std::filesystem::path& folder) const {
   std::filesystem::create_directories(folder);
   write_file(folder / (name + ".secret"),
              "# Collegium secret key: stays on this machine\n" + std::string("name = \"") + name +
-                 "\"\npublic = '" + public_key + "'\nsecret = '" + secret_key + "'\n",
+                 "\"\npublic = '" + public_key + "'\nsecret = '" + secret_key + "'\nsigning = '" +
+                 to_hex(signing.seed()) + "'\n",
              0600, O_EXCL);
   public_half().save(folder / (name + ".public"));
 }
@@ -156,13 +177,18 @@ Roster Roster::load(const std::filesystem::path& folder) {
 }
 
 void Roster::add(PublicKey key) {
-  if (by_name_.contains(key.name) || by_key_.contains(key.key))
+  const auto same_signature = [&](const auto& site) {
+    return key.signing != VerifyKey{} && site.second.signing == key.signing;
+  };
+  if (by_name_.contains(key.name) || by_key_.contains(key.key) ||
+      std::any_of(by_name_.begin(), by_name_.end(), same_signature))
     throw ConfigError(Problem{.what = "two public keys claim one place in the roster",
                               .where = "site " + key.name,
                               .expected = "one key a site and one site a key",
                               .remedy = "remove the old file of this site"});
   by_key_.emplace(key.key, key.name);
-  by_name_.emplace(std::move(key.name), std::move(key.key));
+  std::string name = key.name;
+  by_name_.emplace(std::move(name), std::move(key));
 }
 
 std::optional<std::string> Roster::name_of(std::string_view key) const {
@@ -172,5 +198,10 @@ std::optional<std::string> Roster::name_of(std::string_view key) const {
 }
 
 bool Roster::contains(std::string_view name) const { return by_name_.contains(name); }
+
+const PublicKey* Roster::find(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : &found->second;
+}
 
 }  // namespace collegium

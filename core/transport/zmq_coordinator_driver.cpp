@@ -54,7 +54,7 @@ struct ZmqCoordinatorDriver::Loop {
         for (const std::string& site : serve->sites)
           server.announce(serve->blob, site, serve->round);
     } else if (const auto* publish = std::get_if<Publish>(&action)) {
-      for (const auto& [site, key] : options.roster.names())
+      for (const auto& [site, key] : options.roster.sites())
         published.announce(publish->blob, site, kNetworkRound);
     } else if (const auto* pull = std::get_if<Pull>(&action)) {
       BlobFetch fetch(pull->blob, options.run, pull->round, options.largest_update,

@@ -27,13 +27,6 @@ T get(const std::uint8_t* at) {
   return value;
 }
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 std::string where(const Message& message) {
   return "message " + std::string(name_of(message.kind)) + ", round " +
          std::to_string(message.round);
@@ -97,30 +90,6 @@ std::string_view name_of(DecodeError reason) {
       return "body is not TOML";
   }
   return "unknown";
-}
-
-std::string to_hex(const RunId& run) {
-  static constexpr char kDigits[] = "0123456789abcdef";
-  std::string text;
-  text.reserve(2 * run.size());
-  for (std::uint8_t byte : run) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
-
-bool from_hex(std::string_view hex, RunId& run) {
-  if (hex.size() != 2 * run.size()) return false;
-  RunId parsed;
-  for (std::size_t i = 0; i < run.size(); ++i) {
-    const int high = hex_value(hex[2 * i]);
-    const int low = hex_value(hex[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
-    parsed[i] = static_cast<std::uint8_t>(16 * high + low);
-  }
-  run = parsed;
-  return true;
 }
 
 Bytes Bytes::copy_of(std::span<const std::uint8_t> bytes) {

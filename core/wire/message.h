@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/hash.h"
 #include "collegium/settings.h"
 
 namespace collegium {
@@ -35,8 +36,6 @@ enum class Kind : std::uint8_t {
 std::string_view name_of(Kind kind);
 
 using RunId = std::array<std::uint8_t, 16>;
-std::string to_hex(const RunId& run);
-bool from_hex(std::string_view hex, RunId& run);  // false: not 32 hex digits; run is untouched
 
 inline constexpr std::uint32_t kProtocolVersion = 1;
 inline constexpr std::size_t kHeaderSize = 64;

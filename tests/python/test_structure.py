@@ -37,7 +37,7 @@ OUTSIDE = {
     r"toml\+\+": {"base/settings"},
     r"sqlite3\.h": {"store"},
     r"zmq": {"transport"},
-    r"sodium": {"base/hash", "privacy", "transport/keys"},
+    r"sodium": {"base/hash", "base/signature", "privacy", "transport/keys"},
     r"(torch/csrc|ATen|c10)/": {"torch"},
     r"cuda": {"vector"},
     r"zlib\.h": {"imaging"},

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/hash.h"
 #include "collegium/error.h"
 #include "support/temporary_folder.h"
 
@@ -38,6 +39,8 @@ TEST(KeyPair, ComesBackFromItsFiles) {
   const PublicKey half = PublicKey::load(folder / "guys.public");
   EXPECT_EQ(half.name, "guys");
   EXPECT_EQ(half.key, made.public_key);
+  EXPECT_EQ(half.signing, made.signing.verify_key());
+  EXPECT_EQ(loaded.signing.verify_key(), made.signing.verify_key());
 }
 
 TEST(KeyPair, TheSecretIsForItsOwnerOnlyAndStaysOutOfThePublicFile) {
@@ -47,7 +50,9 @@ TEST(KeyPair, TheSecretIsForItsOwnerOnlyAndStaysOutOfThePublicFile) {
   struct stat status;
   ASSERT_EQ(stat((folder / "guys.secret").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0600u);
-  EXPECT_THAT(text_of(folder / "guys.public"), testing::Not(testing::HasSubstr(made.secret_key)));
+  EXPECT_THAT(text_of(folder / "guys.public"),
+              testing::AllOf(testing::Not(testing::HasSubstr(made.secret_key)),
+                             testing::Not(testing::HasSubstr(to_hex(made.signing.seed())))));
 }
 
 TEST(KeyPair, ASecretThatOthersMayReadIsRefused) {
@@ -96,6 +101,18 @@ TEST(PublicKey, AMissingOrBrokenFileSaysWhatToDo) {
       testing::AllOf(testing::HasSubstr("40 characters"), testing::HasSubstr("short.public:2")));
 }
 
+TEST(KeyFiles, WithoutAKeyToSignWithAreOldAndSayWhatToDo) {
+  const TemporaryFolder folder;
+  KeyPair::generate("guys").save(folder.path());
+  for (const char* name : {"guys.public", "guys.secret"}) {
+    const std::string text = text_of(folder / name);
+    std::ofstream(folder / name) << text.substr(0, text.find("signing"));
+  }
+  const auto remedy = testing::HasSubstr("collegium keys new");
+  EXPECT_THAT(complaint([&] { PublicKey::load(folder / "guys.public"); }), remedy);
+  EXPECT_THAT(complaint([&] { KeyPair::load(folder / "guys.secret"); }), remedy);
+}
+
 TEST(Roster, KnowsKeysByName) {
   const TemporaryFolder folder;
   const KeyPair guys = KeyPair::generate("guys");
@@ -104,10 +121,13 @@ TEST(Roster, KnowsKeysByName) {
   kings.public_half().save(folder / "kings.public");
   std::ofstream(folder / "README.txt") << "not a key";
   const Roster roster = Roster::load(folder.path());
-  EXPECT_EQ(roster.names().size(), 2u);
+  EXPECT_EQ(roster.sites().size(), 2u);
   EXPECT_EQ(roster.name_of(kings.public_key), "kings");
   EXPECT_FALSE(roster.name_of(KeyPair::generate("guys").public_key));
   EXPECT_TRUE(roster.contains("guys"));
+  ASSERT_NE(roster.find("kings"), nullptr);
+  EXPECT_EQ(roster.find("kings")->signing, kings.signing.verify_key());
+  EXPECT_EQ(roster.find("stranger"), nullptr);
   EXPECT_FALSE(roster.contains("stranger"));
 }
 
@@ -116,7 +136,12 @@ TEST(Roster, OneNameHasOneKeyAndOneKeyOneName) {
   const KeyPair guys = KeyPair::generate("guys");
   roster.add(guys.public_half());
   EXPECT_THROW(roster.add(KeyPair::generate("guys").public_half()), ConfigError);
-  EXPECT_THROW(roster.add(PublicKey{"kings", guys.public_key}), ConfigError);
+  PublicKey same_line = KeyPair::generate("kings").public_half();
+  same_line.key = guys.public_key;
+  EXPECT_THROW(roster.add(same_line), ConfigError);
+  PublicKey same_signature = KeyPair::generate("kings").public_half();
+  same_signature.signing = guys.signing.verify_key();
+  EXPECT_THROW(roster.add(same_signature), ConfigError);
 }
 
 TEST(Roster, AMissingFolderSaysWhatBelongsThere) {
