@@ -18,6 +18,7 @@ struct Keys {
       roster.add(site.back().public_half());
     }
   }
+  bool encrypted = true;  // otherwise insecure: a site is whoever it says it is
   KeyPair server;
   std::vector<KeyPair> site;
   Roster roster;
@@ -30,6 +31,7 @@ class RunningSite {
               const std::string& address)
       : site(index, setting),
         driver_({.address = address,
+                 .insecure = !keys.encrypted,
                  .name = site.name,
                  .key = keys.site[index],
                  .server_key = keys.server.public_half(),
@@ -57,6 +59,7 @@ struct RunningCoordinator {
       : work(with_model(setting, std::move(options), resume = from(setting, std::move(resume)))),
         machine(coordinator_options(setting), std::move(resume)),
         driver({.address = address,
+                .insecure = !keys.encrypted,
                 .key = keys.server,
                 .roster = keys.roster,
                 .run = coordinator_options(setting).run,
