@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from email.parser import Parser
 from pathlib import Path
@@ -146,15 +147,22 @@ def main(wheel: Path) -> None:
         venv = folder / "venv"
         run(sys.executable, "-m", "venv", venv)
         python, scripts = venv / "bin" / "python", venv / "bin"
+        start = time.perf_counter()
         run(python, "-m", "pip", "install", "-q", f"{wheel}[plugins]")
+        installed = time.perf_counter() - start
         clean = {"PATH": f"{scripts}:/usr/bin:/bin", "HOME": name}
         print(run(scripts / "collegium", "--version", env={}))
         site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('platlib'))"))
         check_self_contained(site)
+        start = time.perf_counter()
         print(
             run(
                 python, "-c", simulation("coordinate_median", folder / "run"), env=clean, cwd=folder
             )
+        )
+        print(
+            f"from pip install to the first result: {installed:.0f} s for pip, with torch and all that it needs, and "
+            f"{time.perf_counter() - start:.1f} s for the first import and a federation of two rounds"
         )
         for program in ("collegium-server", "collegium-site"):
             said = run(site / "collegium" / "bin" / program, "--version", env={})
