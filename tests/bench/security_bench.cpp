@@ -42,8 +42,7 @@ void signatures(const Sizes& sizes) {
   const std::vector<std::uint8_t> claim(256, 7);  // about as long as a claim is
   const Signature signature = key.sign(claim);
   const double sign = seconds_of(1001, [&] { (void)key.sign(claim); });
-  const double check =
-      seconds_of(1001, [&] { (void)verify(key.verify_key(), claim, signature); });
+  const double check = seconds_of(1001, [&] { (void)verify(key.verify_key(), claim, signature); });
   const std::vector<std::uint8_t> update(sizes.bytes, 3);
   const double hash = seconds_of(5, [&] { (void)hash_bytes(update); });
   std::printf(
