@@ -119,6 +119,14 @@ Instructions Instructions::read(const Settings& body) {
           body.table("mechanism")};
 }
 
+bool Instructions::operator==(const Instructions& other) const {
+  const auto same = [](const Settings& one, const Settings& two) {
+    return one.to_toml() == two.to_toml();
+  };
+  return same(network, other.network) && same(training, other.training) &&
+         same(privacy, other.privacy) && same(mechanism, other.mechanism);
+}
+
 Settings JoinBody::write() const {
   Settings body;
   body.set("protocol", protocol);
@@ -166,6 +174,11 @@ ReasonBody ReasonBody::read(const Settings& body) {
                   .metrics = read_metrics(body)};
   if (body.contains("update")) read.update = digest_of(body, "update");
   return read;
+}
+
+bool TaskBody::asks_the_same(const TaskBody& other) const {
+  return rounds == other.rounds && seed == other.seed && evaluate == other.evaluate &&
+         instructions == other.instructions;
 }
 
 Settings TaskBody::write(std::uint64_t round) const {

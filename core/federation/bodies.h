@@ -43,6 +43,7 @@ struct Instructions {
 
   void write(Settings& body) const;
   static Instructions read(const Settings& body);
+  bool operator==(const Instructions& other) const;
 };
 
 struct JoinBody {
@@ -89,6 +90,9 @@ struct TaskBody {
   BlobNote model;
   Instructions instructions;
 
+  // The same work, so that the site's policy, its charge and what it has computed hold for both;
+  // the attempt, and what is left of the time, may differ.
+  bool asks_the_same(const TaskBody& other) const;
   Settings write(std::uint64_t round) const;
   static TaskBody read(const Settings& body);
 };

@@ -12,6 +12,7 @@ void Member::begin_attempt() {
   update = {};
   received = 0;
   pulls = 0;
+  must_announce = pull_open = false;
   step = steps = 0;
   if (unable) settle(Stage::failed, "unable", *unable);
 }
@@ -19,6 +20,7 @@ void Member::begin_attempt() {
 void Member::settle(Stage to, std::string code, std::string reason) {
   stage = to;
   update = {};
+  must_announce = false;
   contribution.code = std::move(code);
   contribution.reason = std::move(reason);
   switch (to) {

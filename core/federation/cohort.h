@@ -47,11 +47,19 @@ struct Member {
   std::uint64_t received = 0;  // of the pull under way
   double pull_began = 0, pull_moved = 0;
   int pulls = 0;
+  // Its line was lost between its announcement and the end of the pull: until it announces again,
+  // or more of the update comes, the pull waits with what it has.
+  bool must_announce = false;
+  bool pull_open = false;  // asked for, not answered, not cancelled
+  double lost_at = 0;
 
   bool settled() const { return stage >= Stage::accepted; }
   bool promising() const { return stage >= Stage::announced && stage <= Stage::accepted; }
   bool in_transit() const { return stage >= Stage::announced && stage <= Stage::accumulating; }
-  bool in_memory() const { return stage >= Stage::pulling && stage <= Stage::accumulating; }
+  bool parked() const { return stage == Stage::announced && must_announce && pull_open; }
+  bool in_memory() const {
+    return (stage >= Stage::pulling && stage <= Stage::accumulating) || parked();
+  }
 
   void begin_attempt();  // back to away, or failed; what the last attempt knew is forgotten
   void settle(Stage stage, std::string code, std::string reason);
@@ -66,6 +74,13 @@ class Cohort {
   std::vector<Member>& members() { return members_; }
   const std::vector<Member>& members() const { return members_; }
   Member* find(std::string_view name);  // null: not a site of this run
+  template <class Predicate>
+  Member* find_if(Predicate predicate) {  // the first; null: none
+    for (Member& member : members_) {
+      if (predicate(member)) return &member;
+    }
+    return nullptr;
+  }
 
   template <class Predicate>
   std::size_t count(Predicate predicate) const {

@@ -229,17 +229,17 @@ void Coordinator::State::on_leave(Member& member, const Message& message) {
     return;
   }
   if (body.code == "unable") {  // not waited for, unless it joins again
-    member.unable = body.reason;
+    member.unable = body.reason.empty() ? "it gave no reason" : body.reason;
     if (open() && (member.stage == Stage::away || member.stage == Stage::working))
-      member.settle(Stage::failed, body.code, body.reason);
+      member.settle(Stage::failed, body.code, *member.unable);
   }
-  lose(member, body.reason.empty() ? "it left" : "it left: " + body.reason);
+  lose(member, body.reason.empty() ? "it left" : "it left: " + body.reason, true);
 }
 
 void Coordinator::State::on(const at_coordinator::PeerLost& event) {
   Member* member = cohort.find(event.site);
   if (member && member->here)
-    lose(*member, event.reason.empty() ? "the connection was lost" : event.reason);
+    lose(*member, event.reason.empty() ? "the connection was lost" : event.reason, false);
 }
 
 void Coordinator::State::on(const at_coordinator::Served& event) {
@@ -255,20 +255,19 @@ void Coordinator::State::heard(Member& member) {
   member.heard = now;
 }
 
-void Coordinator::State::lose(Member& member, const std::string& reason) {
+void Coordinator::State::lose(Member& member, const std::string& reason, bool gone) {
   member.here = false;
   member.absence = reason;
   log(Level::warning, member.name, "away: " + reason);
   if (member.stage == Stage::working) member.stage = Stage::away;
   const bool at_the_site =
       member.stage == Stage::pulling || (member.stage == Stage::announced && member.update.empty());
-  if (at_the_site) {
-    cancel_pull(member);
-    if (phase == Phase::working) {
-      member.stage = Stage::away;  // it may come back and announce again
-    } else {
-      member.settle(Stage::missing, "lost", "lost before its update was here: " + reason);
-    }
+  if (at_the_site && gone) {
+    give_up_update(member);
+  } else if (at_the_site && !member.must_announce) {
+    member.stage = Stage::announced;
+    member.must_announce = true;
+    member.lost_at = now;
   }
   if (open()) advance();
   if (phase == Phase::starting) check_start();
@@ -306,7 +305,8 @@ void Coordinator::State::check_liveness() {
   for (Member& member : cohort.members()) {
     if (!member.here) continue;
     if (now - member.heard >= options.silence_limit) {
-      lose(member, "silent for " + std::to_string(static_cast<long>(now - member.heard)) + " s");
+      lose(member, "silent for " + std::to_string(static_cast<long>(now - member.heard)) + " s",
+           true);
       if (phase == Phase::done) return;
       continue;
     }
@@ -330,6 +330,7 @@ double Coordinator::State::next_tick() const {
     if (member.here)
       by(std::min(member.pinged + options.ping_every, member.heard + options.silence_limit));
     if (member.stage == Stage::pulling) by(member.pull_moved + options.pull_stall);
+    if (member.must_announce) by(member.lost_at + options.pull_stall);
   }
   if (phase == Phase::starting && quorum_since) by(*quorum_since + options.start_wait);
   if (phase == Phase::starting) by(started_at + options.start_limit);

@@ -42,7 +42,17 @@ void Coordinator::State::pump() {
   std::size_t places = cohort.count([](const Member& member) { return member.in_memory(); });
   for (Member& member : cohort.members()) {
     if (member.stage != Stage::announced || !member.update.empty()) continue;
-    if (places++ >= options.staging) break;
+    if (member.must_announce) {  // away: where order matters a place is kept for it
+      if (options.deterministic && !member.parked()) ++places;
+      continue;
+    }
+    if (places >= options.staging) {  // elsewhere half an update makes room for a whole one
+      Member* parked = cohort.find_if([](const Member& one) { return one.parked(); });
+      if (!parked || options.deterministic) break;
+      cancel_pull(*parked);
+      --places;
+    }
+    ++places;
     start_pull(member);
   }
 }
@@ -66,26 +76,46 @@ void Coordinator::State::advance() {
   }
 }
 
+// A pull that was under way when the line was lost goes on where it was.
 void Coordinator::State::start_pull(Member& member) {
   member.stage = Stage::pulling;
   member.received = 0;
   member.pull_began = member.pull_moved = now;
+  member.pull_open = true;
   ++member.pulls;
   act(at_coordinator::Pull{member.name, round, *member.contribution.update});
 }
 
 void Coordinator::State::cancel_pull(Member& member) {
-  if (member.stage == Stage::pulling)
+  if (std::exchange(member.pull_open, false))
     act(at_coordinator::CancelPull{member.name, *member.contribution.update});
+  member.received = 0;
+}
+
+void Coordinator::State::give_up_update(Member& member) {
+  cancel_pull(member);
+  if (phase == Phase::working) {
+    member.must_announce = false;
+    member.stage = Stage::away;  // it may come back and announce again
+  } else {
+    member.settle(Stage::missing, "lost", "lost before its update was here: " + member.absence);
+  }
 }
 
 bool Coordinator::State::awaits(const Member& member, const BlobId& blob) const {
-  return open() && member.stage == Stage::pulling && member.contribution.update == blob;
+  const bool at_the_site =
+      member.stage == Stage::pulling || (member.stage == Stage::announced && member.must_announce);
+  return open() && at_the_site && member.contribution.update == blob;
 }
 
 void Coordinator::State::on(const at_coordinator::PullProgress& event) {
   Member* member = cohort.find(event.site);
-  if (!member || member->stage != Stage::pulling || event.received <= member->received) return;
+  if (!member || event.received <= member->received) return;
+  if (member->parked()) {
+    member->stage = Stage::pulling;
+    member->must_announce = false;
+  }
+  if (member->stage != Stage::pulling) return;
   member->received = event.received;
   member->pull_moved = now;
   member->heard = now;
@@ -97,6 +127,7 @@ void Coordinator::State::on(const at_coordinator::PullDone& event) {
   member->heard = now;
   member->bytes_in += event.chunks.size();
   member->update = event.chunks;
+  member->must_announce = member->pull_open = false;
   member->stage = Stage::staged;
   advance();
 }
@@ -104,7 +135,12 @@ void Coordinator::State::on(const at_coordinator::PullDone& event) {
 void Coordinator::State::on(const at_coordinator::PullFailed& event) {
   Member* member = cohort.find(event.site);
   if (!member || !awaits(*member, event.blob)) return;
+  member->pull_open = false;
   if (event.corrupted) return reject(*member, RefusalCode::corrupted, event.reason);
+  if (member->must_announce) {  // another process of the site, that has not announced it yet
+    member->received = 0;
+    return;
+  }
   if (member->pulls >= kPulls) {
     return reject(
         *member, RefusalCode::pull_failed,
@@ -138,6 +174,10 @@ void Coordinator::State::reject(Member& member, RefusalCode code, const std::str
 // A pull may be slow, but it must move, and it may not take longer than a whole round.
 void Coordinator::State::check_pulls() {
   for (Member& member : cohort.members()) {
+    if (open() && member.must_announce && now - member.lost_at >= options.pull_stall) {
+      give_up_update(member);
+      advance();
+    }
     if (!open() || member.stage != Stage::pulling) continue;
     const bool stalled = now - member.pull_moved >= options.pull_stall;
     if (!stalled && now - member.pull_began < options.round_deadline) continue;

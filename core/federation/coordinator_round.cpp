@@ -1,5 +1,6 @@
 // A coordinator's rounds: tasks out, results in, and when enough is known.
 #include <algorithm>
+#include <utility>
 
 #include "collegium/error.h"
 #include "federation/coordinator_state.h"
@@ -96,6 +97,12 @@ void Coordinator::State::on_result(Member& member, const Message& message) {
   if (member.promising()) {
     if (member.contribution.update == body.update.id) {
       member.request = message.request;  // a repeat; the answer comes when the round is written
+      if (std::exchange(member.must_announce, false)) advance();
+    } else if (open() && member.must_announce) {
+      cancel_pull(member);  // it was lost with the first one, before that was here
+      member.must_announce = false;
+      member.pulls = 0;
+      return announce(member, message, body);
     } else {
       refuse_result(member, message, body.update.id.digest,
                     {RefusalCode::duplicate, "the site gave another result for this round before"});
@@ -199,11 +206,16 @@ void Coordinator::State::remember_ledger(Member& member, const ResultBody& body)
 
 void Coordinator::State::on_failed(Member& member, const Message& message) {
   const ReasonBody body = ReasonBody::read(message.body);
-  if (phase != Phase::working || message.round != round || body.attempt != attempt) return;
-  if (member.stage != Stage::working && member.stage != Stage::away) return;
+  if (!open() || message.round != round || body.attempt != attempt) return;
+  if (member.must_announce)
+    cancel_pull(member);
+  else if (member.stage != Stage::working && member.stage != Stage::away)
+    return;
+  const std::string code = body.code.empty() ? "failed" : body.code;
+  const std::string reason = body.reason.empty() ? "it gave no reason" : body.reason;
   log(Level::warning, member.name,
-      "failed in round " + std::to_string(round) + " (" + body.code + "): " + body.reason);
-  member.settle(Stage::failed, body.code.empty() ? "failed" : body.code, body.reason);
+      "failed in round " + std::to_string(round) + " (" + code + "): " + reason);
+  member.settle(Stage::failed, code, reason);
   advance();
 }
 

@@ -60,7 +60,8 @@ struct Coordinator::State {
   void on_pong(Member& member, const Message& message);
   void on_leave(Member& member, const Message& message);
   void heard(Member& member);
-  void lose(Member& member, const std::string& reason);
+  // Lost for now, or gone: who has said goodbye, or was silent for too long.
+  void lose(Member& member, const std::string& reason, bool gone);
   void check_start();
   void check_liveness();
   double next_tick() const;
@@ -91,6 +92,7 @@ struct Coordinator::State {
   void advance();  // after anything that may settle an update
   void start_pull(Member& member);
   void cancel_pull(Member& member);
+  void give_up_update(Member& member);  // of a site that was lost with it
   void reject(Member& member, RefusalCode code, const std::string& text);
   void check_pulls();
   bool awaits(const Member& member, const BlobId& blob) const;

@@ -93,6 +93,9 @@ std::optional<Refusal> check_claim(const RoundRules& rules, const ResultClaim& c
     return Refusal{RefusalCode::bad_weight,
                    "the weight must be a positive number, it is " + std::to_string(claim.weight)};
   }
+  if (claim.weight < kSmallestWeight || claim.weight > kLargestWeight) {
+    return Refusal{RefusalCode::bad_weight, "the weight must be between 1e-15 and 1e15"};
+  }
   const auto most = static_cast<double>(rules.steps_asked.value_or(claim.steps));
   if (rules.weight_is_iterations && claim.weight > most) {
     return Refusal{RefusalCode::bad_weight, "the weight is the number of steps, at most " +
@@ -113,6 +116,12 @@ std::optional<Refusal> check_values(const RoundRules& rules, const Chunks& value
     first += part.size() / sizeof(float);
   }
   const double norm = std::sqrt(squares);
+  if (norm > kLargestNorm) {
+    return Refusal{
+        RefusalCode::norm_too_large,
+        "no update of use has a norm above 1e18: added up it would take the model out of "
+        "what float32 can hold"};
+  }
   if (rules.norm_bound && norm > *rules.norm_bound) {
     return Refusal{RefusalCode::norm_too_large, "the update's norm must be at most " +
                                                     std::to_string(*rules.norm_bound) + ", it is " +

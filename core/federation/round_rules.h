@@ -39,6 +39,11 @@ struct RoundRules {
   std::optional<std::int64_t> steps_asked;  // local_steps, when the task fixes them
 };
 
+// Bounds that no honest result comes near: without them one site's numbers could leave no room for
+// those of all others, or vanish in float32, and end the run for everybody.
+inline constexpr double kSmallestWeight = 1e-15, kLargestWeight = 1e15;
+inline constexpr double kLargestNorm = 1e18;
+
 // What a result says of itself; checked before anything is pulled.
 struct ResultClaim {
   std::int64_t steps = 0;

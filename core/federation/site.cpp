@@ -200,7 +200,7 @@ double Site::State::next_tick() const {
   double at = heard + options.give_up;
   const auto by = [&at](double when) { at = std::min(at, when); };
   by(joined ? heard + options.silence_limit : join_sent + join_delay);
-  if (phase == Phase::announced) by(result_sent + result_delay);
+  if (phase == Phase::announced && joined) by(result_sent + result_delay);
   if (pulling) by(pull_moved + options.pull_stall);
   if (pull_again) by(*pull_again);
   if (release_at) by(*release_at);

@@ -19,7 +19,8 @@ void Site::State::on_task(const Message& message) {
     if (!held || next.round >= held->round) held = std::move(next);
     return;
   }
-  if (task && next.round == task->round && next.body.model.id == task->body.model.id)
+  if (task && next.round == task->round && next.body.model.id == task->body.model.id &&
+      next.body.asks_the_same(task->body))
     return repeat(std::move(next));
   start(std::move(next));
 }

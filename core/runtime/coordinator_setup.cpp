@@ -57,7 +57,7 @@ void check_run(const FederationConfig& config) {
 RunStore open_run(const FederationConfig& config, const StartModel& start, bool simulation) {
   const std::filesystem::path& folder = config.run.folder;
   const Layout& layout = start.layout;
-  if (!std::filesystem::exists(folder / "run.db"))
+  if (!RunStore::begun(folder))
     return furnished(RunStore::create(folder, info_of(config, layout, simulation, new_run_id())),
                      config, start);
   RunStore store = RunStore::open(folder);

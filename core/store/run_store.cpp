@@ -83,7 +83,12 @@ RunStore RunStore::open(const std::filesystem::path& folder) {
   if (!store.info_.run.empty()) return store;
   throw SystemError(Problem{.what = "the run in this folder was never started",
                             .where = folder.string(),
-                            .remedy = "delete the folder and start the run anew"});
+                            .remedy = "start it"});
+}
+
+bool RunStore::begun(const std::filesystem::path& folder) {
+  return std::filesystem::exists(folder / "run.db") &&
+         !RunStore(folder, Database::Mode::existing).info_.run.empty();
 }
 
 RunStore RunStore::create(const std::filesystem::path& folder, const RunInfo& info) {

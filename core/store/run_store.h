@@ -111,6 +111,8 @@ class RunStore {
   // folder.
   static RunStore create(const std::filesystem::path& folder, const RunInfo& info);
   static RunStore open(const std::filesystem::path& folder);  // refuses a folder without a run
+  // Whether there is a run in the folder; a process that died over create() may have left none.
+  static bool begun(const std::filesystem::path& folder);
 
   const RunInfo& info() const { return info_; }
   const std::filesystem::path& folder() const { return folder_; }

@@ -1,5 +1,6 @@
 #include "transport/coordinator_socket.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -47,9 +48,10 @@ CoordinatorSocket::CoordinatorSocket(Options options)
   address_ = socket_.get(zmq::sockopt::last_endpoint);
 }
 
-std::array<zmq_pollitem_t, 2> CoordinatorSocket::poll_items() {
+std::array<zmq_pollitem_t, 3> CoordinatorSocket::poll_items() {
   return {zmq_pollitem_t{socket_.handle(), 0, ZMQ_POLLIN, 0},
-          zmq_pollitem_t{admission_.socket().handle(), 0, ZMQ_POLLIN, 0}};
+          zmq_pollitem_t{admission_.socket().handle(), 0, ZMQ_POLLIN, 0},
+          zmq_pollitem_t{monitor_.handle(), 0, ZMQ_POLLIN, 0}};
 }
 
 std::optional<CoordinatorSocket::Received> CoordinatorSocket::receive() {
@@ -68,15 +70,41 @@ std::optional<CoordinatorSocket::Received> CoordinatorSocket::receive() {
     std::string site = user;
     auto message = to_message(*group, 1, dropped_);
     if (!message) continue;
-    routes_.insert_or_assign(site, group->frames[0].to_string());
+    Route route{group->frames[0].to_string(), zmq_msg_get(group->frames[1].handle(), ZMQ_SRCFD)};
+    if (const auto known = routes_.find(site);
+        known == routes_.end() || known->second.id != route.id) {
+      hear_of_connections();  // descriptors come again: what this one was before has ended
+      std::erase(lost_, site);
+      routes_.insert_or_assign(site, std::move(route));
+    }
     return Received{std::move(site), std::move(*message)};
   }
   return std::nullopt;
 }
 
+void CoordinatorSocket::hear_of_connections() {
+  while (const auto event = next_event(monitor_)) {
+    if (event->kind == ZMQ_EVENT_ACCEPTED) {
+      guard_.opened(event->value);
+      continue;
+    }
+    guard_.closed(event->value);
+    const auto ended = std::find_if(routes_.begin(), routes_.end(), [&](const auto& route) {
+      return route.second.descriptor == event->value;
+    });
+    if (ended == routes_.end()) continue;
+    lost_.push_back(ended->first);
+    routes_.erase(ended);
+  }
+}
+
+std::vector<std::string> CoordinatorSocket::lost() {
+  hear_of_connections();
+  return std::exchange(lost_, {});
+}
+
 void CoordinatorSocket::end_floods(double now) {
-  while (const auto event = next_event(monitor_))
-    event->kind == ZMQ_EVENT_ACCEPTED ? guard_.opened(event->value) : guard_.closed(event->value);
+  hear_of_connections();
   if (const int ended = guard_.check(now))
     dropped_["a group of frames without end"] += static_cast<std::uint64_t>(ended);
 }
@@ -84,7 +112,7 @@ void CoordinatorSocket::end_floods(double now) {
 CoordinatorSocket::Sent CoordinatorSocket::send(std::string_view site, const Message& message) {
   const auto route = routes_.find(site);
   if (route == routes_.end()) return Sent::unreachable;
-  switch (send_message(socket_, &route->second, message)) {
+  switch (send_message(socket_, &route->second.id, message)) {
     case 0:
       return Sent::yes;
     case EAGAIN:

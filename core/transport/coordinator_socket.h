@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 #include <zmq.hpp>
 
 #include "transport/admission.h"
@@ -40,10 +41,13 @@ class CoordinatorSocket {
   receive();  // without waiting; what is not a message of ours is dropped and counted
   Sent send(std::string_view site, const Message& message);
   void serve_admissions() { admission_.serve(dropped_); }
+  // Whose connection has ended since the last question, and who has not come back meanwhile: a
+  // process that is killed takes its connection with it, and its machine says so at once.
+  std::vector<std::string> lost();
   void end_floods(double now);  // to be called at next_check() at the latest
   double next_check() const { return guard_.next_check(); }
-  // For zmq_poll: messages, then admissions.
-  std::array<zmq_pollitem_t, 2> poll_items();
+  // For zmq_poll: messages, admissions, connections.
+  std::array<zmq_pollitem_t, 3> poll_items();
 
   const std::string& address() const { return address_; }  // as bound
   const DropCounts& dropped() const { return dropped_; }
@@ -57,7 +61,13 @@ class CoordinatorSocket {
   zmq::socket_t monitor_;  // which connections there are
   ConnectionGuard guard_;
   std::string address_;
-  std::map<std::string, std::string, std::less<>> routes_;  // name -> ZeroMQ's routing id
+  struct Route {
+    std::string id;      // ZeroMQ's
+    int descriptor = 0;  // of its connection
+  };
+  void hear_of_connections();
+  std::map<std::string, Route, std::less<>> routes_;  // by name
+  std::vector<std::string> lost_;
   DropCounts dropped_;
 };
 

@@ -78,13 +78,17 @@ SharedBlob RunWork::finish_aggregate() {
     first += length;
   }
   drop_aggregate();
-  if (!all_finite(after))
+  const auto require_finite = [after](const char* what) {
+    if (all_finite(after)) return;
     throw PluginError(Problem{
-        .what = "the aggregator made values that are not finite",
+        .what = what,
         .remedy = "look at the updates' norms; [server] norm_bound refuses what is too large"});
+  };
+  require_finite("the aggregator made values that are not finite");
   if (options_.central)  // before anything else sees it
     noise_update(after, *options_.layout, options_.central->sigma(), *options_.random);
   add_scaled(after, 1.0, before.values());
+  require_finite("the model would have values that are not finite");
   return std::make_shared<const Blob>(Blob::of(bytes_of(buffer, size)));
 }
 

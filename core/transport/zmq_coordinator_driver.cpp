@@ -107,14 +107,15 @@ struct ZmqCoordinatorDriver::Loop {
 
   void wait() {
     const auto network = socket.poll_items();
-    std::array<zmq_pollitem_t, 4> items{
-        network[0], network[1], zmq_pollitem_t{nullptr, wakeup.descriptor(), ZMQ_POLLIN, 0},
+    std::array<zmq_pollitem_t, 5> items{
+        network[0], network[1], network[2],
+        zmq_pollitem_t{nullptr, wakeup.descriptor(), ZMQ_POLLIN, 0},
         zmq_pollitem_t{nullptr, options.stop.wakeup().descriptor(), ZMQ_POLLIN, 0}};
     const double next =
         std::min({machine.next_tick(), transfers.next_tick(), socket.next_check(), tell_sites_at});
-    const int count = stopping ? 3 : 4;  // the stop handle stays readable once it was asked
+    const int count = stopping ? 4 : 5;  // the stop handle stays readable once it was asked
     zmq_poll(items.data(), count, pending.empty() ? milliseconds_until(next, clock.now()) : 0);
-    if (items[2].revents) wakeup.hear();
+    if (items[3].revents) wakeup.hear();
   }
 
   void turn() {
@@ -129,6 +130,9 @@ struct ZmqCoordinatorDriver::Loop {
       if (!received) break;
       take(std::move(*received));
     }
+    // After what they had said before: a goodbye is one.
+    for (const std::string& site : socket.lost())
+      handle(PeerLost{site, "its connection has ended"});
     for (auto events = posted.take(); !events.empty(); events = posted.take())
       for (CoordinatorEvent& event : events) handle(std::move(event));
     for (auto& [site, bytes] : std::exchange(served, {})) handle(Served{site, bytes});

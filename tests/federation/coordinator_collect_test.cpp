@@ -149,6 +149,54 @@ TEST(CoordinatorCollect, RefusesCorruptedBytesAndTriesACutLineAgain) {
 
 // ---- the end
 
+// ---- a line that was lost
+
+// All three have announced; the update of guys is being pulled when its connection ends.
+void lose_while_pulling(CoordinatorDesk& desk, const SharedBlob& update) {
+  desk.join_all();
+  for (const std::string& site : desk.options.sites) desk.result(site, 1, update);
+  desk.give(at_coordinator::PullProgress{"guys", 10});
+  desk.give(at_coordinator::PeerLost{"guys", "gone"});
+}
+
+TEST(CoordinatorLine, ThatIsBackCostsAPullNothing) {
+  const SharedBlob update = blob_with(kBig, 1);
+  CoordinatorDesk desk(kBig);
+  lose_while_pulling(desk, update);
+  EXPECT_THAT(desk.now_of<at_coordinator::CancelPull>(), IsEmpty());
+  desk.join("guys");
+  desk.give(at_coordinator::PullProgress{"guys", 20});
+  desk.after(desk.options.pull_stall - 1);
+  EXPECT_EQ(desk.phase(), CoordinatorSnapshot::Phase::collecting);
+  desk.give(at_coordinator::PullDone{"guys", update->id, update->bytes});
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Accumulate>()), ElementsAre("guys"));
+}
+
+TEST(CoordinatorLine, ThatIsNotBackInTimeCostsTheSiteItsPlace) {
+  CoordinatorDesk desk(kBig);
+  desk.options.pull_stall = desk.options.silence_limit / 2;  // nobody else is missed
+  lose_while_pulling(desk, blob_with(kBig, 1));
+  desk.after(desk.options.pull_stall - 1);
+  EXPECT_THAT(desk.now_of<at_coordinator::CancelPull>(), IsEmpty());
+  desk.after(1);
+  ASSERT_EQ(desk.now_of<at_coordinator::CancelPull>().size(), 1u);
+  EXPECT_EQ(desk.now_of<at_coordinator::CancelPull>()[0].site, "guys");
+  EXPECT_THAT(sites_of(desk.now_of<at_coordinator::Pull>()), ElementsAre("kings"));
+}
+
+// Its process was killed before the update was here, and has computed it anew.
+TEST(CoordinatorLine, MayBringAnotherResultOfASiteThatWasLostWithItsFirst) {
+  CoordinatorDesk desk(kBig);
+  lose_while_pulling(desk, blob_with(kBig, 1));
+  desk.join("guys");
+  desk.give(at_coordinator::PullFailed{"guys", blob_with(kBig, 1)->id, false, "not served"});
+  EXPECT_EQ(desk.now_of<at_coordinator::Pull>().size(), 0u);
+  const SharedBlob other = blob_with(kBig, 2);
+  desk.result("guys", 1, other);
+  ASSERT_EQ(desk.now_of<at_coordinator::Pull>().size(), 1u);
+  EXPECT_EQ(desk.now_of<at_coordinator::Pull>()[0].blob, other->id);
+}
+
 TEST(CoordinatorEnd, HandsOutTheFinalModelAndEndsWhenEverybodyHasIt) {
   CoordinatorDesk desk;
   desk.options.rounds = 1;

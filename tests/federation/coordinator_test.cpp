@@ -230,6 +230,18 @@ TEST(CoordinatorRound, NamesAFailedSiteWithItsReason) {
   EXPECT_EQ(desk.contribution("guys").reason, "because");
 }
 
+TEST(CoordinatorRound, SaysSoWhenASiteFailsWithoutAReason) {
+  CoordinatorDesk desk;
+  desk.join_all();
+  desk.message("guys", Kind::failed, 1, ReasonBody{.attempt = 1}.write());
+  desk.result("kings", 1, blob_with(4, 1));
+  desk.result("leeds", 1, blob_with(4, 2));
+  desk.accumulate();
+  desk.close(1, 3);
+  EXPECT_EQ(desk.contribution("guys").code, "failed");
+  EXPECT_EQ(desk.contribution("guys").reason, "it gave no reason");
+}
+
 TEST(CoordinatorRound, WaitsForALostSiteOnlyWhereTheQuorumNeedsIt) {
   CoordinatorDesk desk;
   desk.join_all();

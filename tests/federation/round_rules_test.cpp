@@ -87,7 +87,23 @@ TEST(RoundRules, BoundTheNormWhereABoundIsSet) {
 
 TEST(RoundRules, DoNotMistakeALargeFiniteUpdateForAnInfiniteOne) {
   const float largest = std::numeric_limits<float>::max();
-  EXPECT_FALSE(check_values(rules_for(2), bytes_of({largest, -largest})));
+  EXPECT_EQ(code_of(check_values(rules_for(2), bytes_of({largest, -largest}))),
+            RefusalCode::norm_too_large);
+}
+
+// What one site says may not make the sum of all others vanish or overflow.
+TEST(RoundRules, LeaveRoomForTheUpdatesOfOthers) {
+  EXPECT_FALSE(check_values(rules_for(2), bytes_of({9e17f, 0})));
+  EXPECT_EQ(code_of(check_values(rules_for(2), bytes_of({1.1e18f, 0}))),
+            RefusalCode::norm_too_large);
+  RoundRules rules = rules_for(1);
+  rules.weight_is_iterations = false;
+  for (const double weight : {1e-15, 1.0, 1e15})
+    EXPECT_FALSE(check_claim(rules, {.steps = 1, .weight = weight, .size = 4})) << weight;
+  for (const double weight : {1e-16, 1e16, 1e300})
+    EXPECT_EQ(code_of(check_claim(rules, {.steps = 1, .weight = weight, .size = 4})),
+              RefusalCode::bad_weight)
+        << weight;
 }
 
 TEST(RoundRules, ReadPayloadsThatAreNotAligned) {

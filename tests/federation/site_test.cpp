@@ -30,6 +30,21 @@ TEST(SiteJoin, JoinsAgainWhenTheCoordinatorIsSilent) {
   EXPECT_TRUE(desk.sent(Kind::join));
 }
 
+// With a result to announce and nobody to take it, it waits for its next join and for nothing else.
+TEST(SiteJoin, RestsWhileTheCoordinatorIsSilent) {
+  SiteDesk desk;
+  desk.welcome();
+  desk.task(1);
+  desk.trained();
+  desk.persisted();
+  EXPECT_EQ(desk.phase(), Phase::announced);
+  desk.after(desk.options.silence_limit);
+  for (int turns = 0; turns < 5; ++turns) {
+    EXPECT_GT(desk.machine().next_tick(), desk.now);
+    desk.at(desk.machine().next_tick());
+  }
+}
+
 TEST(SiteJoin, GivesUpACoordinatorThatIsGoneAndSaysSo) {
   SiteDesk desk;
   desk.welcome();
@@ -150,6 +165,25 @@ TEST(SiteTask, NamesTheRuleOfItsPolicyThatATaskBreaks) {
       << failed.reason;
   desk.task(1);  // the coordinator did not hear it
   EXPECT_TRUE(desk.sent(Kind::failed));
+}
+
+// A second task for the same round is a repeat only where it asks for the same work: one that asks
+// for less privacy would otherwise pass a policy that never saw it.
+TEST(SiteTask, GoesThroughThePolicyAgainWhenItComesWithOtherTables) {
+  SiteDesk desk;
+  desk.instructions.privacy.set("clip", 1.0);
+  desk.options.policy = [](const Settings& task) -> std::optional<PolicyRefusal> {
+    if (task.table("privacy").contains("clip")) return {};
+    return PolicyRefusal{"privacy", "nothing is trained here without it"};
+  };
+  desk.welcome();
+  desk.task(1);
+  EXPECT_EQ(desk.phase(), Phase::reserving);
+  desk.instructions.privacy = {};
+  desk.task(1);
+  EXPECT_EQ(ReasonBody::read(desk.sent(Kind::failed)->body).code, "policy");
+  desk.give(at_site::Reserved{desk.ever<at_site::Reserve>().back().job, 0.5, 1e-5, 0.5});
+  EXPECT_THAT(desk.ever<at_site::Train>(), IsEmpty());
 }
 
 TEST(SiteTask, PullsALargeModelAndKeepsItWhileItIsTheSame) {

@@ -46,6 +46,16 @@ class RunStoreTest : public testing::Test {
   }
 };
 
+// A process that died over it may leave a file without a run.
+TEST_F(RunStoreTest, BeginsWithItsFirstTransactionAndNotBefore) {
+  EXPECT_FALSE(RunStore::begun(folder_));
+  make_folders(folder_.string());
+  Database(folder_ / "run.db", Database::Mode::create);
+  EXPECT_FALSE(RunStore::begun(folder_));
+  create();
+  EXPECT_TRUE(RunStore::begun(folder_));
+}
+
 TEST_F(RunStoreTest, StartsWithNoRoundAndGoesOnAfterTheLastOne) {
   {
     RunStore store = create();

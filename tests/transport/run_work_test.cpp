@@ -93,5 +93,27 @@ TEST(RunWork, NamesTheFirstValueOfALargeUpdateThatIsNotFinite) {
   EXPECT_NE(refusal->text.find("element 500001 "), std::string::npos) << refusal->text;
 }
 
+// A plugin of huge and finite taste.
+class Huge final : public Aggregator {
+ public:
+  Traits traits() const override { return {.linear = false, .retains_updates = false}; }
+  void accumulate(const Update&) override {}
+  void merge(Aggregator&) override {}
+  void finish(std::span<float> delta) override {
+    std::fill(delta.begin(), delta.end(), std::numeric_limits<float>::max());
+  }
+};
+
+// The model before it is finite, and so is the change: their sum is not.
+TEST(RunWork, GivesNoModelThatIsNotFinite) {
+  RunWork::Options options = options_of([] { return std::make_unique<Huge>(); });
+  const std::vector<float> before(kSize, std::numeric_limits<float>::max());
+  options.model = std::make_shared<const Blob>(Blob::of(bytes_of(before)));
+  RunWork work(std::move(options));
+  work.open_aggregate(1);
+  EXPECT_FALSE(work.accumulate("guys", chunks_of(ramp(0.5f)), 1));
+  EXPECT_THROW(work.finish_aggregate(), PluginError);
+}
+
 }  // namespace
 }  // namespace collegium

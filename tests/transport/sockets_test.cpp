@@ -112,6 +112,26 @@ TEST_F(Sockets, ASiteDoesNotTalkToAnotherCoordinator) {
   EXPECT_TRUE(received_.empty());
 }
 
+TEST_F(Sockets, TheEndOfAConnectionIsHeardAtOnceUnlessTheSiteIsBack) {
+  auto guys = site(guys_);
+  auto kings = site(kings_);
+  guys->send(ping());
+  kings->send(ping());
+  ASSERT_TRUE(until([&] { return received_.size() == 2; }));
+  std::vector<std::string> lost = coordinator_->lost();
+  EXPECT_TRUE(lost.empty());
+  kings.reset();
+  ASSERT_TRUE(until([&] { return !(lost = coordinator_->lost()).empty(); }));
+  EXPECT_THAT(lost, testing::ElementsAre("kings"));
+  kings = site(kings_);
+  kings->send(ping());
+  ASSERT_TRUE(until([&] { return received_.size() == 3; }));
+  guys = site(guys_);
+  guys->send(ping());
+  ASSERT_TRUE(until([&] { return received_.size() == 4; }));
+  EXPECT_TRUE(coordinator_->lost().empty());
+}
+
 // ZeroMQ hands over whole groups alone, so nobody who reads the socket would ever see this one.
 TEST_F(Sockets, AGroupOfFramesWithoutEndEndsItsConnectionAndNoOther) {
   Roster roster;

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "federation/bodies.h"
-#include "federation/simulated_processes.h"
+#include "simulation/processes.h"
 
 namespace collegium::simulated {
 
@@ -17,13 +17,71 @@ void World::check_result(std::size_t index, const Message& message) {
     witness_.breach(name + ": a result left before it was stored");
   }
   if (!plan_.is_private) return;
-  if (process.charges.count({message.round, 1}) == 0)
-    witness_.breach(name + ": a result left before it was charged");
-  if (outputs != witness_.outputs.end() && outputs->second.size() > 1) {
-    witness_.breach(name + ": two different outputs were released");
-  }
+  std::size_t paid = 0;
+  for (const auto& [round, attempt] : process.charges) paid += round == message.round ? 1 : 0;
+  if (paid == 0) witness_.breach(name + ": a result left before it was charged");
+  if (outputs != witness_.outputs.end() && outputs->second.size() > paid)
+    witness_.breach(name + ": more outputs were released than were paid for");
   if (body.loss || !body.metrics.empty())
     witness_.breach(name + ": a loss or a metric left under privacy");
+}
+
+// The transport proves who speaks, and that nobody changed it.
+void World::check_sender(const std::string& site, const Message& message) {
+  if (message.kind != Kind::result || index_of(site) == sites_.size() || hostile(index_of(site)))
+    return;
+  if (witness_.said.count({site, hash_of(message)}) == 0)
+    witness_.breach(site + ": a result that it never sent has reached the coordinator");
+}
+
+Digest hash_of(const Message& message) {
+  Hasher hasher;
+  hasher.add(encode(message));
+  hasher.add(message.payload.view);
+  return hasher.finish();
+}
+
+// No charge is ever taken back or forgotten.
+void World::check_charges(const SiteProcess& process) {
+  for (const auto& [round, attempt] : witness_.charged[process.name]) {
+    if (process.charges.count({round, attempt}) == 0)
+      witness_.breach(process.name + ": the charge of round " + std::to_string(round) +
+                      " has disappeared");
+  }
+}
+
+// What a site finds on its disk when it starts.
+void World::check_files(const SiteProcess& process, const std::optional<StoredResult>& stored) {
+  check_charges(process);
+  if (!plan_.is_private || !process.outbox) return;
+  const auto key = std::pair(process.outbox->round, process.outbox->attempt);
+  if (!stored || std::pair(stored->round, stored->attempt) < key)
+    witness_.breach(process.name + ": a stored result has disappeared");
+  else if (std::pair(stored->round, stored->attempt) == key &&
+           stored->update->id != process.outbox->update->id)
+    witness_.breach(process.name + ": a stored result has changed");
+}
+
+// What a coordinator finds: the last round that was closed, and perhaps the one that its
+// predecessor died over.
+void World::check_files(const CoordinatorResume& found) {
+  CoordinatorProcess& process = *coordinator_;
+  const auto& pending = process.pending;
+  if (pending && pending->record.closed && found.closed_round == pending->record.round &&
+      witness_.closed.count(pending->record.round) == 0)
+    check_closed(pending->record, pending->model);
+  process.pending.reset();
+  if (found.closed_round != witness_.closed.size())
+    return witness_.breach("after a restart round " + std::to_string(found.closed_round) +
+                           " is the last one, and " + std::to_string(witness_.closed.size()) +
+                           " were closed");
+  if (floats_of(found.model->bytes) != witness_.models.at(found.closed_round))
+    witness_.breach("after a restart a closed round has another model");
+  process.charges = process.files->charges();
+  for (const std::uint64_t round : witness_.charged_rounds) {
+    if (process.charges.count(round) == 0)
+      witness_.breach("the charge of round " + std::to_string(round) + " has disappeared");
+  }
 }
 
 // What is built is what the coordinator names, and what the site's policy takes.
@@ -88,6 +146,9 @@ void World::check_closed(const RoundRecord& record, const SharedBlob& model) {
     if (one.site != sites_[i]->name) witness_.breach(name + " is not in cohort order");
     if (one.state == Contribution::State::accepted) {
       accepted.push_back(one.site);
+      const auto said = witness_.weights.find({one.site, one.update->digest});
+      if (!hostile(i) && (said == witness_.weights.end() || said->second != one.weight))
+        witness_.breach(name + " counts what " + one.site + " never said");
     } else if (one.reason.empty() || one.code.empty()) {
       witness_.breach(name + " leaves out " + one.site + " in silence");
     }
@@ -138,9 +199,16 @@ void World::check_stop(const at_coordinator::Finish& end) {
     witness_.breach("rounds were begun after the request to stop");
   if (end.outcome == Outcome::finished && closed != plan_.rounds)
     witness_.breach("a stopped run calls itself finished");
-  constexpr double kPatience = 120;  // goodbyes that are lost, and the write
-  if (end.outcome == Outcome::stopped && now_ > *witness_.asked_to_stop + kPatience)
+  // Goodbyes that are lost, and the write; and a process that stands still.
+  const double patience = plan_.freeze_every > 0 ? 600 : 120;
+  if (end.outcome == Outcome::stopped && now_ > *witness_.asked_to_stop + patience)
     witness_.breach("the run went on for long after the request to stop");
+}
+
+// A machine that wants its next turn at once, turn after turn, would burn a processor.
+void World::check_rest(bool at_once, int& turns, const std::string& who) {
+  turns = at_once ? turns + 1 : 0;
+  if (turns == 50) witness_.breach(who + " does not rest while it waits");
 }
 
 void World::check_end() {
@@ -152,8 +220,9 @@ void World::check_end() {
     witness_.breach("the run ended without a reason");
   if (witness_.disk_was_full && end_->outcome == Outcome::finished)
     witness_.breach("the run finished although a round did not fit the disk");
-  for (const auto& site : sites_) {
-    if (!site->stopped) witness_.breach(site->name + " never ended");
+  for (std::size_t i = 0; i < sites_.size(); ++i) {
+    if (!sites_[i]->stopped && !hostile(i)) witness_.breach(sites_[i]->name + " never ended");
+    check_charges(*sites_[i]);
   }
 }
 

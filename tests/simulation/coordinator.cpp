@@ -1,6 +1,6 @@
 // The simulated coordinator process: what a driver does, with faults.
 #include "federation/round_rules.h"
-#include "federation/simulated_processes.h"
+#include "simulation/processes.h"
 
 namespace collegium::simulated {
 
@@ -11,6 +11,7 @@ void World::start_coordinator() {
   options.name = "simulated";
   for (const auto& site : sites_) options.sites.push_back(site->name);
   options.min_sites = plan_.min_sites;
+  if (plan_.bug == PlantedBug::closes_below_quorum && plan_.min_sites > 1) --options.min_sites;
   options.rounds = plan_.rounds;
   options.round_deadline = 90;
   options.deterministic = plan_.deterministic && plan_.bug != PlantedBug::ignores_cohort_order;
@@ -25,8 +26,18 @@ void World::start_coordinator() {
     options.network_file = network_file();
     options.network.set("graph", network_file()->id.to_settings());
   }
-  process.machine = std::make_unique<Coordinator>(
-      options, plan_.bug == PlantedBug::resumes_a_round_early ? process.disk_before : process.disk);
+  if (process.files) {
+    const auto found = read_files();
+    if (!found) return;
+    process.disk = *found;
+  }
+  CoordinatorResume resume = process.disk;
+  if (plan_.bug == PlantedBug::resumes_a_round_early) resume = process.disk_before;
+  if (plan_.bug == PlantedBug::forgets_the_last_answers)
+    for (Contribution& one : resume.last) one.update.reset();
+  process.clock = drawn_clock();
+  process.frozen_until = 0;
+  process.machine = std::make_unique<Coordinator>(options, std::move(resume));
   process.worker_free = now_;
   process.serving.reset();
   process.published.reset();
@@ -34,7 +45,37 @@ void World::start_coordinator() {
   process.in_memory.clear();
   process.charges_in_memory.clear();
   trace("coordinator starts after round " + std::to_string(process.disk.closed_round));
-  tell(Started{now_});
+  tell(Started{now_ + process.clock});
+}
+
+// A coordinator whose folder cannot be opened now, for want of space, is started again later.
+std::optional<CoordinatorResume> World::read_files() {
+  CoordinatorProcess& process = *coordinator_;
+  RunId run;
+  run.fill(7);
+  std::optional<CoordinatorResume> found;
+  if (plan_.bug == PlantedBug::ignores_a_sync) process.files->disk.lies();
+  const DiskResult result = on_disk(process.files->disk, [&] {
+    found = process.files->start(run, blob_of(witness_.models.at(0)));
+  });
+  if (found && !result.died) {
+    check_files(*found);
+    return found;
+  }
+  trace("coordinator cannot start: " + result.failure);
+  if (!faulty() && !result.died)
+    witness_.breach("a run's folder cannot be opened: " + result.failure);
+  process.files->stop(chance(0.5), random_);
+  ++process.life;
+  later(seconds(10), [this] { start_coordinator(); });
+  return std::nullopt;
+}
+
+// What a kill leaves behind, or a lost power, which also takes what was not synced.
+void World::die(CoordinatorProcess& process) {
+  process.machine.reset();
+  ++process.life;
+  if (process.files) process.files->stop(chance(0.5), random_);
 }
 
 void World::stop_coordinator() {
@@ -50,17 +91,23 @@ void World::kill_coordinator() {
   trace("coordinator killed");
   witness_.asked_to_stop.reset();  // the next life has not been asked, and finds room
   witness_.disk_was_full = false;
-  coordinator_->machine.reset();
-  ++coordinator_->life;
+  die(*coordinator_);
   later(seconds(10), [this] { start_coordinator(); });
 }
 
 void World::tell(CoordinatorEvent event) {
   CoordinatorProcess& process = *coordinator_;
   if (!process.machine) return;
+  if (now_ < process.frozen_until) {
+    return later(process.frozen_until - now_, [this, event, life = process.life] {
+      if (life == coordinator_->life) tell(event);
+    });
+  }
+  if (auto* tick = std::get_if<Tick>(&event)) tick->now = now_ + process.clock;
   if (const auto* from = std::get_if<at_coordinator::MessageFrom>(&event)) {
     trace(from->site + " -> coordinator: " + std::string(name_of(from->message.kind)) + " round " +
           std::to_string(from->message.round));
+    check_sender(from->site, from->message);
     if (plan_.bug == PlantedBug::accepts_on_arrival && from->message.kind == Kind::result) {
       check_answer(from->site,
                    Message{Kind::accepted,
@@ -75,7 +122,7 @@ void World::tell(CoordinatorEvent event) {
                            {}});
     }
   }
-  carry_out(process.machine->handle(Tick{now_}));
+  carry_out(process.machine->handle(Tick{now_ + process.clock}));
   if (process.machine) carry_out(process.machine->handle(event));
   if (process.machine) wake_coordinator();
 }
@@ -85,7 +132,8 @@ void World::wake_coordinator() {
   const std::uint64_t alarm = ++process.alarm;
   const double at = process.machine->next_tick();
   if (at > 1e12) return;
-  later(std::max(0.001, at - now_), [this, alarm] {
+  check_rest(at <= now_ + process.clock, process.idle_turns, "coordinator");
+  later(std::max(0.001, at - now_ - process.clock), [this, alarm] {
     if (alarm == coordinator_->alarm) tell(Tick{now_});
   });
 }
@@ -97,6 +145,11 @@ void World::carry_out(const CoordinatorActions& actions) {
 void World::carry_out(const CoordinatorAction& action) {
   CoordinatorProcess& process = *coordinator_;
   if (const auto* send = std::get_if<at_coordinator::Send>(&action)) {
+    if (index_of(send->site) == sites_.size()) {
+      if (send->message.kind != Kind::refuse)
+        witness_.breach("a stranger was told more than that it is one");
+      return;
+    }
     check_answer(send->site, send->message);
     check_shown(send->message);
     to_site(send->site, send->message);
@@ -129,8 +182,13 @@ void World::carry_out(const CoordinatorAction& action) {
     if (end_) witness_.breach("the run ended twice");
     check_stop(*end);
     end_ = *end;
-    process.machine.reset();
-    ++process.life;
+    if (process.files) {
+      on_disk(process.files->disk, [&] {
+        process.files->journal().finish(end->outcome, end->reason,
+                                        witness_.models.rbegin()->second);
+      });
+    }
+    die(process);
   } else if (const auto* line = std::get_if<LogEvent>(&action)) {
     trace("  [" + line->site + "] " + line->text);
   }
@@ -143,16 +201,27 @@ void World::pull_update(const at_coordinator::Pull& pull) {
     witness_.breach("more updates in memory than staging allows");
   if (faulty() && chance(plan_.pull_fails) && chance(0.3))
     return;  // the line is dead and nobody notices
-  later(seconds(0.5), [this, pull, life = process.life] {
-    if (life != coordinator_->life) return;
+  go_on_pulling(pull, process.life);
+}
+
+// The driver asks again for what does not come, whatever happens to the line, until it is told to
+// let go.
+void World::go_on_pulling(const at_coordinator::Pull& pull, std::uint64_t life) {
+  later(seconds(0.5), [this, pull, life] {
+    if (life != coordinator_->life || coordinator_->in_memory.count(pull.site) == 0) return;
     SiteProcess& site = *sites_[index_of(pull.site)];
+    const bool is_hostile = hostile(index_of(pull.site));
     const auto fail = [&](bool corrupted, const char* reason) {
       coordinator_->in_memory.erase(pull.site);
       tell(at_coordinator::PullFailed{pull.site, pull.blob, corrupted, reason});
     };
+    if (silent(index_of(pull.site)) || (!site.machine && !is_hostile))
+      return later(3, [this, pull, life] { go_on_pulling(pull, life); });
     if (faulty() && chance(plan_.corrupts)) return fail(true, "a chunk's hash is wrong");
     if (faulty() && chance(plan_.pull_fails)) return fail(false, "the line was cut");
-    if (!site.machine || !site.serving || site.serving->id != pull.blob)
+    if (is_hostile && site.serving && site.serving->id != pull.blob)
+      return fail(true, "what came is not what was announced");
+    if (!site.serving || site.serving->id != pull.blob)
       return fail(false, "the site does not serve it");
     tell(at_coordinator::PullDone{pull.site, pull.blob, site.serving->bytes});
   });
@@ -167,7 +236,9 @@ void World::accumulate(const at_coordinator::Accumulate& action) {
     process.in_memory.erase(action.site);
     RoundRules rules;
     rules.layout_size = kFloats;
-    const auto refusal = check_values(rules, action.values);
+    const auto refusal = plan_.bug == PlantedBug::skips_the_values
+                             ? std::optional<Refusal>()
+                             : check_values(rules, action.values);
     if (!refusal) {
       const int times = plan_.bug == PlantedBug::accumulates_twice && chance(0.1) ? 2 : 1;
       const std::vector<float> values = floats_of(action.values.parts.at(0));
@@ -190,11 +261,25 @@ void World::charge(const at_coordinator::ChargeRound& action) {
     };
   };
   const double first = seconds(0.5);
-  later(first, alive([this, action] {
-          const bool lazy = plan_.bug == PlantedBug::charges_in_memory;
-          (lazy ? coordinator_->charges_in_memory : coordinator_->charges).insert(action.round);
-        }));
+  later(
+      first, alive([this, action] {
+        const bool lazy = plan_.bug == PlantedBug::charges_in_memory;
+        CoordinatorProcess& process = *coordinator_;
+        if (process.files) {
+          const DiskResult result = on_disk(process.files->disk, [&] {
+            process.files->journal().charge(action.round, SiteDisk::cost(), 1e-5);
+          });
+          if (result.died) return kill_coordinator();
+          if (!result.failure.empty())
+            return tell(at_coordinator::ChargeFailed{action.round, action.attempt, result.failure});
+        }
+        (lazy ? process.charges_in_memory : process.charges).insert(action.round);
+        if (!lazy) witness_.charged_rounds.insert(action.round);
+      }));
   later(first + seconds(0.5), alive([this, action] {
+          if (plan_.bug != PlantedBug::charges_in_memory &&
+              coordinator_->charges.count(action.round) == 0)
+            return;  // it has failed
           tell(at_coordinator::RoundCharged{action.round, action.attempt});
         }));
 }
@@ -229,15 +314,30 @@ void World::finish_aggregate(const at_coordinator::FinishAggregate& action) {
 
 void World::persist(const at_coordinator::PersistRound& action) {
   const auto commit = [this, action] {
+    CoordinatorProcess& process = *coordinator_;
+    if (process.files) {
+      const DiskResult result = on_disk(process.files->disk, [&] {
+        const auto values = action.model ? floats_of(action.model->bytes) : std::vector<float>();
+        process.files->journal().round(action.record, values);
+      });
+      process.pending = action;
+      process.failed_write = result.failure;
+      if (result.died) return kill_coordinator();
+      if (!result.failure.empty()) return;
+    }
     trace("round " + std::to_string(action.record.round) +
           (action.record.closed ? " closed" : " abandoned") + " on disk " + action.record.reason);
     check_closed(action.record, action.model);
     if (!action.record.closed) return;
-    CoordinatorProcess& process = *coordinator_;
     process.disk_before = process.disk;
     process.disk = {action.record.round, action.model, action.record.contributions};
   };
   const auto report = [this, action] {
+    if (const std::string why = std::exchange(coordinator_->failed_write, {}); !why.empty()) {
+      witness_.disk_was_full = true;
+      trace("round " + std::to_string(action.record.round) + " could not be written: " + why);
+      return tell(at_coordinator::PersistFailed{action.record.round, action.record.attempt, why});
+    }
     tell(at_coordinator::RoundPersisted{action.record.round, action.record.attempt});
   };
   // Two steps: a kill between them leaves a round that is written and was not reported.
@@ -248,7 +348,7 @@ void World::persist(const at_coordinator::PersistRound& action) {
     };
   };
   const double first = seconds(0.05);
-  if (faulty() && chance(plan_.disk_full)) {
+  if (!coordinator_->files && faulty() && chance(plan_.disk_full)) {
     if (plan_.bug == PlantedBug::calls_a_full_disk_written) return later(first, alive(report));
     return later(first, alive([this, action] {
                    witness_.disk_was_full = true;

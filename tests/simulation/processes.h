@@ -5,13 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "federation/simulated_world.h"
+#include "simulation/disks.h"
+#include "simulation/world.h"
 
 // What a simulated process holds, split into what a kill takes away and what is on its disk.
 namespace collegium::simulated {
 
 SharedBlob blob_of(const std::vector<float>& values);
 std::vector<float> floats_of(const Bytes& bytes);
+Digest hash_of(const Message& message);
 inline constexpr std::size_t kFloats = 3;
 SharedBlob network_file();  // of histories with a captured network
 
@@ -32,7 +34,13 @@ struct World::CoordinatorProcess {
   // Durable.
   std::set<std::uint64_t> charges;  // rounds
   CoordinatorResume disk;
-  CoordinatorResume disk_before;  // a round earlier
+  CoordinatorResume disk_before;           // a round earlier
+  std::unique_ptr<CoordinatorDisk> files;  // in histories on a disk; the above is what it must hold
+  std::optional<at_coordinator::PersistRound> pending;  // perhaps on the disk
+  std::string failed_write;                             // of the round being written
+  double clock = 0;                                     // what its process adds to the true time
+  double frozen_until = 0;
+  int idle_turns = 0;  // in which the machine wanted another one at once
 };
 
 struct World::SiteProcess {
@@ -50,7 +58,15 @@ struct World::SiteProcess {
   bool keeps_network = false;
   std::set<std::pair<std::uint64_t, std::uint64_t>> charges;  // (round, attempt)
   std::map<std::pair<std::uint64_t, std::uint64_t>, Digest> released;
+  std::unique_ptr<SiteDisk> files;  // as the coordinator's
   bool stopped = false;
+  std::pair<std::uint64_t, std::uint64_t> reserved;  // what the training under way is paid by
+  double clock = 0, frozen_until = 0;
+  int idle_turns = 0;
+  // Its line: what was sent before it was cut, and what is sent while it is silent, is lost.
+  std::uint64_t line = 0;
+  double silent_until = 0;
+  std::vector<Message> told;  // by the coordinator, lately: what a liar varies
 };
 
 }  // namespace collegium::simulated

@@ -1,6 +1,6 @@
 #include <random>
 
-#include "federation/simulated_faults.h"
+#include "simulation/faults.h"
 
 namespace collegium::simulated {
 
@@ -43,6 +43,24 @@ Plan plan_of(std::uint64_t seed) {
   if (random() % 4 == 0) plan.site_stops_every = 60 + static_cast<double>(random() % 300);
   plan.is_refused = plan.is_captured && plan.sites > plan.min_sites && random() % 4 == 0;
   plan.faults_until = 400;
+  const auto now_and_then = [&random](std::uint64_t one_in, double least, std::uint64_t more) {
+    return random() % one_in == 0 ? least + static_cast<double>(random() % more) : 0.0;
+  };
+  plan.mangle = random() % 4 == 0 ? share(0.05) : 0;
+  plan.cut_every = now_and_then(4, 20, 200);
+  plan.partition_every = now_and_then(6, 60, 300);
+  plan.freeze_every = now_and_then(6, 60, 300);
+  plan.clock_jumps = now_and_then(4, 1, 100'000'000);
+  plan.is_hostile = plan.sites > 1 && !plan.is_refused && random() % 4 == 0;
+  plan.has_stranger = random() % 8 == 0;
+  plan.is_lied_to = random() % 8 == 0;
+  return plan;
+}
+
+Plan disk_plan(std::uint64_t seed) {
+  Plan plan = plan_of(seed);
+  plan.on_disk = true;
+  plan.dies_writing = seed % 2 == 0 ? 0.02 : 0.0;
   return plan;
 }
 

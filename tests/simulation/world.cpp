@@ -1,9 +1,10 @@
-#include "federation/simulated_world.h"
+#include "simulation/world.h"
 
 #include <cmath>
 #include <cstring>
 
-#include "federation/simulated_processes.h"
+#include "collegium/error.h"
+#include "simulation/processes.h"
 
 namespace collegium::simulated {
 
@@ -34,6 +35,11 @@ World::World(Plan plan, bool tracing) : plan_(plan), tracing_(tracing), random_(
     sites_.push_back(std::make_unique<SiteProcess>());
     sites_.back()->name = "site-" + std::to_string(i + 1);
   }
+  if (!plan_.on_disk) return;
+  folder_ = std::make_unique<TemporaryFolder>();
+  coordinator_->files = std::make_unique<CoordinatorDisk>(*folder_ / "coordinator");
+  for (const auto& site : sites_)
+    site->files = std::make_unique<SiteDisk>(*folder_ / site->name, site->name);
 }
 
 World::~World() = default;
@@ -58,17 +64,24 @@ void World::trace(const std::string& text) {
 Report World::run() {
   start_coordinator();
   for (std::size_t i = 0; i < sites_.size(); ++i) {
+    now_and_then(plan_.cut_every, [this, i] { cut_line(i); });
+    now_and_then(plan_.partition_every, [this, i] { partition(i); });
+    if (hostile(i)) continue;
     later(seconds(5), [this, i] { start_site(i); });
     now_and_then(plan_.crash_every, [this, i] { kill_site(i); });
     now_and_then(plan_.site_stops_every, [this, i] { stop_site(i); });
+    if (plan_.is_lied_to) now_and_then(20, [this, i] { lie_to(i); });
   }
   now_and_then(plan_.crash_every, [this] { kill_coordinator(); });
+  now_and_then(plan_.freeze_every, [this] { freeze_one(); });
+  if (plan_.is_hostile) start_hostile();
+  if (plan_.has_stranger) now_and_then(20, [this] { stranger_talks(); });
   if (plan_.stop_at > 0 && plan_.stop_at < plan_.faults_until)
     later(plan_.stop_at, [this] { stop_coordinator(); });
   const auto all_over = [this] {
     if (!end_) return false;
-    for (const auto& site : sites_) {
-      if (!site->stopped) return false;
+    for (std::size_t i = 0; i < sites_.size(); ++i) {
+      if (!sites_[i]->stopped && !hostile(i)) return false;
     }
     return true;
   };
@@ -114,39 +127,32 @@ void World::now_and_then(double mean, std::function<void()> what) {
   });
 }
 
-void World::deliver(const Message& message, std::function<void(Message)> arrive) {
-  Message sent = message;
-  if (plan_.over_the_wire) {
-    auto decoded = decode(encode(message), message.payload);
-    if (!std::holds_alternative<Message>(decoded)) {
-      return witness_.breach("a message does not survive the wire: " +
-                             std::string(name_of(message.kind)));
-    }
-    sent = std::get<Message>(std::move(decoded));
+World::DiskResult World::on_disk(VirtualDisk& disk, const std::function<void()>& operation) {
+  DiskResult result;
+  if (faulty() && chance(plan_.dies_writing))
+    disk.arm(VirtualDisk::Trouble::death, 1 + static_cast<int>(random_() % 16));
+  else if (faulty() && chance(plan_.disk_full))
+    disk.arm(VirtualDisk::Trouble::full, 1 + static_cast<int>(random_() % 16));
+  try {
+    operation();
+  } catch (const Error& error) {
+    result.failure = error.what();
   }
-  const int copies = faulty() ? (chance(plan_.drop) ? 0 : chance(plan_.repeat) ? 2 : 1) : 1;
-  for (int i = 0; i < copies; ++i) {
-    const double delay = faulty() && chance(plan_.slow) ? seconds(15) : 0.005 + seconds(0.02);
-    later(delay, [arrive, sent] { arrive(sent); });
-  }
+  result.died = disk.dead();
+  disk.arm(VirtualDisk::Trouble::none, 0);
+  return result;
 }
 
-void World::to_site(const std::string& site, const Message& message) {
-  const std::size_t index = index_of(site);
-  deliver(message, [this, index](Message arrived) {
-    tell(index, at_site::MessageFrom{std::move(arrived)});
-  });
-}
-
-void World::to_coordinator(std::size_t index, const Message& message) {
-  deliver(message, [this, index](Message arrived) {
-    tell(at_coordinator::MessageFrom{sites_[index]->name, std::move(arrived)});
-  });
+// Of the epoch, give or take: what a machine's clock says when a process starts.
+double World::drawn_clock() {
+  if (plan_.clock_jumps <= 0) return 0;
+  const double share = static_cast<double>(random_() >> 11) * 0x1p-53;
+  return 1e9 + (share - 0.5) * plan_.clock_jumps;
 }
 
 std::size_t World::index_of(const std::string& site) const {
   std::size_t index = 0;
-  while (sites_[index]->name != site) ++index;
+  while (index < sites_.size() && sites_[index]->name != site) ++index;
   return index;
 }
 

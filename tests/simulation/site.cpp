@@ -3,18 +3,25 @@
 #include <limits>
 
 #include "federation/bodies.h"
-#include "federation/simulated_processes.h"
+#include "simulation/processes.h"
 
 namespace collegium::simulated {
 
 void World::start_site(std::size_t index) {
   SiteProcess& process = *sites_[index];
+  if (process.files && !read_files(index)) return;
   SiteOptions options;
   options.name = process.name;
-  options.layout = index % 2 == 0 && !plan_.is_captured ? "layout" : "";
+  // Who charges a ledger is asked to prepare.
+  options.layout = index % 2 == 0 && !plan_.is_captured && !process.files ? "layout" : "";
   if (refuses(index) && plan_.bug != PlantedBug::builds_without_policy)
     options.policy = [](const Settings&) {
       return PolicyRefusal{"models", "no captured network is trained here"};
+    };
+  else if (plan_.is_private && plan_.is_lied_to)
+    options.policy = [](const Settings& asked) -> std::optional<PolicyRefusal> {
+      if (asked.table("privacy").contains("clip")) return {};
+      return PolicyRefusal{"privacy", "nothing is trained here without it"};
     };
   options.give_up = 2000;
   options.inline_limit = plan_.is_inline ? kInlineLimit : 0;
@@ -27,16 +34,49 @@ void World::start_site(std::size_t index) {
   process.prepared = false;
   process.charged_in_memory.clear();
   process.stopped = false;
+  process.clock = drawn_clock();
+  process.frozen_until = 0;
   trace(process.name + " starts");
-  tell(index, Started{now_});
+  tell(index, Started{now_ + process.clock});
+}
+
+// A site whose folder cannot be opened now, for want of space, is started again later.
+bool World::read_files(std::size_t index) {
+  SiteProcess& process = *sites_[index];
+  if (plan_.bug == PlantedBug::ignores_a_sync) process.files->disk.lies();
+  std::optional<StoredResult> stored;
+  const DiskResult result = on_disk(process.files->disk, [&] {
+    process.charges = process.files->charges();
+    stored = process.files->start();
+  });
+  if (result.failure.empty() && !result.died) {
+    check_files(process, stored);
+    process.outbox = stored;
+    if (!stored) return true;
+    const Digest& digest = stored->update->id.digest;
+    process.released.try_emplace({stored->round, stored->attempt}, digest);
+    witness_.outputs[{process.name, stored->round}].insert(digest);
+    return true;
+  }
+  trace(process.name + " cannot start: " + result.failure);
+  if (!faulty() && !result.died)
+    witness_.breach(process.name + ": its folder cannot be opened: " + result.failure);
+  die(process);
+  later(seconds(15), [this, index] { start_site(index); });
+  return false;
+}
+
+void World::die(SiteProcess& process) {
+  process.machine.reset();
+  ++process.life;
+  if (process.files) process.files->stop(chance(0.5), random_);
 }
 
 void World::kill_site(std::size_t index) {
   SiteProcess& process = *sites_[index];
   if (!process.machine || process.stopped) return;
   trace(process.name + " killed");
-  process.machine.reset();
-  ++process.life;
+  die(process);
   if (chance(0.5)) {  // the transport may see it, or not
     later(seconds(1), [this, index] {
       tell(at_coordinator::PeerLost{sites_[index]->name, "the connection was lost"});
@@ -51,18 +91,28 @@ void World::stop_site(std::size_t index) {
   if (!process.machine || process.stopped) return;
   trace(process.name + " asked to stop");
   tell(index, StopRequested{"somebody asked"});
-  if (!process.stopped) witness_.breach(process.name + " was asked to stop and goes on");
+  if (!process.stopped && now_ >= process.frozen_until)
+    witness_.breach(process.name + " was asked to stop and goes on");
   if (chance(0.5)) later(seconds(30), [this, index] { start_site(index); });
 }
 
 void World::tell(std::size_t index, SiteEvent event) {
   SiteProcess& process = *sites_[index];
   if (!process.machine) return;
+  if (now_ < process.frozen_until) {
+    return later(process.frozen_until - now_, [this, index, event, life = process.life] {
+      if (life == sites_[index]->life) tell(index, event);
+    });
+  }
+  if (auto* tick = std::get_if<Tick>(&event)) tick->now = now_ + process.clock;
   if (const auto* from = std::get_if<at_site::MessageFrom>(&event)) {
+    if (process.told.size() > 8) process.told.erase(process.told.begin());
+    if (plan_.is_lied_to) process.told.push_back(from->message);
     trace("coordinator -> " + process.name + ": " + std::string(name_of(from->message.kind)) +
           " round " + std::to_string(from->message.round));
   }
-  for (const SiteAction& action : process.machine->handle(Tick{now_})) carry_out(index, action);
+  for (const SiteAction& action : process.machine->handle(Tick{now_ + process.clock}))
+    carry_out(index, action);
   if (process.machine) {
     for (const SiteAction& action : process.machine->handle(event)) carry_out(index, action);
   }
@@ -74,7 +124,8 @@ void World::wake_site(std::size_t index) {
   const std::uint64_t alarm = ++process.alarm;
   const double at = process.machine->next_tick();
   if (at > 1e12) return;
-  later(std::max(0.001, at - now_), [this, index, alarm] {
+  check_rest(at <= now_ + process.clock, process.idle_turns, process.name);
+  later(std::max(0.001, at - now_ - process.clock), [this, index, alarm] {
     if (alarm == sites_[index]->alarm) tell(index, Tick{now_});
   });
 }
@@ -91,7 +142,10 @@ void World::carry_out(std::size_t index, const SiteAction& action) {
     return process.worker_free - now_;
   };
   if (const auto* send = std::get_if<at_site::Send>(&action)) {
-    if (send->message.kind == Kind::result) check_result(index, send->message);
+    if (send->message.kind == Kind::result) {
+      check_result(index, send->message);
+      witness_.said.insert({process.name, hash_of(send->message)});
+    }
     to_coordinator(index, send->message);
   } else if (const auto* find = std::get_if<at_site::FindNetwork>(&action)) {
     after(queued(seconds(0.1)), [this, index, blob = find->blob] {
@@ -102,7 +156,16 @@ void World::carry_out(std::size_t index, const SiteAction& action) {
     });
   } else if (const auto* prepare = std::get_if<at_site::Prepare>(&action)) {
     check_prepare(index, *prepare);
-    after(queued(seconds(1)), [this, index, captured = !prepare->file.empty()] {
+    after(queued(seconds(1)), [this, index, prepare = *prepare] {
+      const bool captured = !prepare.file.empty();
+      if (SiteProcess& process = *sites_[index]; process.files) {
+        const PrivacyEvent cost = SiteDisk::cost(static_cast<std::int64_t>(prepare.rounds));
+        const DiskResult result = on_disk(process.files->disk, [&] {
+          process.files->vault().begin(prepare, {&cost, 1});
+        });
+        if (result.died) return kill_site(index);
+        if (!result.failure.empty()) return tell(index, at_site::PrepareFailed{result.failure});
+      }
       sites_[index]->keeps_network = captured;
       sites_[index]->prepared = true;
       tell(index, at_site::Prepared{"layout"});
@@ -111,7 +174,7 @@ void World::carry_out(std::size_t index, const SiteAction& action) {
              pull && pull->round == kNetworkRound) {
     pull_network(index, *pull);
   } else if (pull) {
-    if (faulty() && chance(plan_.pull_fails) && chance(0.3))
+    if (silent(index) || (faulty() && chance(plan_.pull_fails) && chance(0.3)))
       return;  // the line is dead and nobody notices
     after(seconds(0.5), [this, index, blob = pull->blob] {
       const CoordinatorProcess& from = *coordinator_;
@@ -123,15 +186,7 @@ void World::carry_out(std::size_t index, const SiteAction& action) {
       tell(index, at_site::ModelReady{blob, from.serving->bytes});
     });
   } else if (const auto* reserve = std::get_if<at_site::Reserve>(&action)) {
-    const auto key = std::pair(reserve->task.round, reserve->attempt);
-    const std::uint64_t job = reserve->job;
-    const bool full = faulty() && chance(plan_.disk_full);
-    after(queued(seconds(0.1)), [this, index, key, job, full] {
-      if (full) return tell(index, at_site::ReservationRefused{job, "no space left on the device"});
-      const bool lazy = plan_.bug == PlantedBug::reserves_in_memory;
-      (lazy ? sites_[index]->charged_in_memory : sites_[index]->charges).insert(key);
-      tell(index, at_site::Reserved{job, 0.5, 1e-3});
-    });
+    after(queued(seconds(0.1)), [this, index, reserve = *reserve] { charge(index, reserve); });
   } else if (const auto* work = std::get_if<at_site::Train>(&action)) {
     train(index, *work);
   } else if (const auto* abort = std::get_if<at_site::AbortTraining>(&action)) {
@@ -145,37 +200,75 @@ void World::carry_out(std::size_t index, const SiteAction& action) {
     after(queued(seconds(1)), [this, index, job = evaluate->job] {
       tell(index, at_site::Evaluated{job, {{"dice", 0.5, 3}}});
     });
-  } else if (const auto* keep = std::get_if<at_site::Persist>(&action);
-             keep && faulty() && chance(plan_.disk_full)) {
-    const bool hides = plan_.bug == PlantedBug::announces_the_unstored;
-    after(queued(seconds(0.1)), [this, index, job = keep->job, hides] {
-      if (hides) return tell(index, at_site::Persisted{job});
-      tell(index, at_site::PersistFailed{job, "no space left on the device"});
-    });
-  } else if (keep) {
-    after(queued(seconds(0.1)), [this, index, keep = *keep] {
-      SiteProcess& process = *sites_[index];
-      const auto key = std::pair(keep.result.round, keep.result.attempt);
-      const Digest digest = keep.result.update->id.digest;
-      const auto [known, fresh] = process.released.try_emplace(key, digest);
-      if (plan_.is_private && !fresh && known->second != digest) {
-        witness_.breach("a second, different output under one charge of " + process.name);
-      }
-      process.outbox = keep.result;
-      witness_.outputs[{process.name, keep.result.round}].insert(digest);
-    });
-    after(queued(seconds(0.1)),
-          [this, index, job = keep->job] { tell(index, at_site::Persisted{job}); });
+  } else if (const auto* keep = std::get_if<at_site::Persist>(&action)) {
+    after(queued(seconds(0.1)), [this, index, keep = *keep] { store(index, keep); });
   } else if (const auto* serve = std::get_if<at_site::Serve>(&action)) {
     process.serving = serve->blob;
   } else if (const auto* stop = std::get_if<at_site::Stop>(&action)) {
     trace(process.name + " stops: " + std::string(name_of(stop->outcome)) + " " + stop->reason);
     process.stopped = true;
-    process.machine.reset();
-    ++process.life;
+    die(process);
   } else if (const auto* line = std::get_if<LogEvent>(&action)) {
     trace("  {" + process.name + "} " + line->text);
   }
+}
+
+void World::charge(std::size_t index, const at_site::Reserve& action) {
+  SiteProcess& process = *sites_[index];
+  const auto key = std::pair(action.task.round, action.attempt);
+  std::string failure;
+  if (process.files) {
+    const PrivacyEvent cost = SiteDisk::cost();
+    const DiskResult result = on_disk(process.files->disk, [&] {
+      process.files->vault().reserve(action.task, action.attempt, {&cost, 1});
+    });
+    if (result.died) return kill_site(index);
+    failure = result.failure;
+  } else if (faulty() && chance(plan_.disk_full)) {
+    failure = "no space left on the device";
+  } else if (process.released.count(key) > 0 && plan_.bug != PlantedBug::forgets_the_outbox) {
+    failure = "paid for and released before";
+  }
+  if (!failure.empty()) return tell(index, at_site::ReservationRefused{action.job, failure});
+  process.reserved = key;
+  if (plan_.bug == PlantedBug::pays_for_two) process.reserved.second = 1;
+  if (plan_.bug == PlantedBug::reserves_in_memory) {
+    process.charged_in_memory.insert(key);
+  } else {
+    process.charges.insert(process.reserved);
+    witness_.charged[process.name].insert(process.reserved);
+  }
+  tell(index, at_site::Reserved{action.job, 0.5, 1e-3});
+}
+
+// Two steps: a kill between them leaves a result that is stored and that nobody was told of.
+void World::store(std::size_t index, const at_site::Persist& action) {
+  SiteProcess& process = *sites_[index];
+  std::string failure;
+  if (process.files) {
+    const DiskResult result = on_disk(process.files->disk, [&] {
+      process.files->vault().persist(action.result, action.charged);
+    });
+    if (result.died) return kill_site(index);
+    failure = result.failure;
+  } else if (faulty() && chance(plan_.disk_full)) {
+    if (plan_.bug == PlantedBug::announces_the_unstored)
+      return tell(index, at_site::Persisted{action.job});
+    failure = "no space left on the device";
+  }
+  if (!failure.empty()) return tell(index, at_site::PersistFailed{action.job, failure});
+  const auto key = plan_.bug == PlantedBug::pays_for_two
+                       ? process.reserved
+                       : std::pair(action.result.round, action.result.attempt);
+  const Digest digest = action.result.update->id.digest;
+  const auto [known, fresh] = process.released.try_emplace(key, digest);
+  if (plan_.is_private && !fresh && known->second != digest)
+    witness_.breach("a second, different output under one charge of " + process.name);
+  process.outbox = action.result;
+  witness_.outputs[{process.name, action.result.round}].insert(digest);
+  later(seconds(0.1), [this, index, job = action.job, life = process.life] {
+    if (life == sites_[index]->life) tell(index, at_site::Persisted{job});
+  });
 }
 
 // The file of the captured network; a bug of the driver is seen where it is asked.
@@ -205,17 +298,21 @@ void World::train(std::size_t index, const at_site::Train& action) {
   if (plan_.is_captured && !process.prepared)
     witness_.breach(process.name + " trains a network that it has not built");
   if (process.training != 0) witness_.breach(process.name + " trains twice at a time");
-  if (plan_.is_private && process.charges.count({action.task.round, 1}) == 0) {
+  if (plan_.is_private && (process.reserved.first != action.task.round ||
+                           process.charges.count(process.reserved) == 0)) {
     witness_.breach(process.name + " trains before its charge is durable");
   }
+  check_charges(process);
   process.training = action.job;
   process.worker_free = std::max(process.worker_free, now_) + seconds(8);
   later(process.worker_free - now_, [this, index, action, life = process.life] {
     SiteProcess& process = *sites_[index];
     if (life != process.life || process.training != action.job) return;
     process.training = 0;
-    if (faulty() && chance(plan_.train_fails))
+    if (faulty() && chance(plan_.train_fails)) {
+      if (plan_.bug == PlantedBug::refunds_a_failure) process.charges.erase(process.reserved);
       return tell(index, at_site::TrainFailed{action.job, "out of memory"});
+    }
     std::vector<float> values = floats_of(action.model);
     for (std::size_t i = 0; i < values.size(); ++i) {
       values[i] = 0.1f * static_cast<float>(index + 1) - 0.3f * values[i] +
@@ -226,6 +323,7 @@ void World::train(std::size_t index, const at_site::Train& action) {
     const SharedBlob update = blob_of(values);
     const auto weight = static_cast<double>(index + 1);
     witness_.values[update->id.digest] = values;
+    witness_.weights[{process.name, update->id.digest}] = weight;
     TrainResult result;
     result.weight = weight;
     result.steps = static_cast<std::int64_t>(index + 1);

@@ -11,8 +11,9 @@
 #include <vector>
 
 #include "federation/coordinator.h"
-#include "federation/simulated_faults.h"
 #include "federation/site.h"
+#include "simulation/faults.h"
+#include "support/temporary_folder.h"
 
 namespace collegium::simulated {
 
@@ -29,7 +30,11 @@ class Witness {
   std::map<Digest, std::vector<float>> values;  // of every update ever trained
   std::map<Digest, std::vector<float>> noise;  // in every model ever aggregated under central noise
   std::map<std::uint64_t, std::set<Digest>> shown;  // models that left the coordinator, by round
-  std::map<Digest, double> weights;
+  std::map<std::pair<std::string, Digest>, double> weights;  // of every honest update
+  std::map<std::string, std::set<std::pair<std::uint64_t, std::uint64_t>>>
+      charged;  // by site: (round, attempt) that was ever durable
+  std::set<std::uint64_t> charged_rounds;
+  std::set<std::pair<std::string, Digest>> said;               // results, by honest sites
   std::set<std::pair<std::string, Digest>> rejected_for_good;  // (site, update)
   std::optional<double> asked_to_stop;  // the coordinator's living process, and when
   std::size_t closed_when_asked = 0;
@@ -52,9 +57,11 @@ struct Report {
   std::string trace;  // when asked for
 };
 
-// One coordinator and its sites under a virtual clock, on a network that drops, repeats, delays and
-// reorders, with processes that are killed and come back with what was durable. Everything is drawn
-// from the plan's seed.
+// One coordinator and its sites under a virtual clock, on a network that drops, repeats, delays,
+// reorders, corrupts, is cut and falls silent, with processes that stand still, are killed and come
+// back, by another clock, with what was durable, and with peers that lie. Everything is drawn from
+// the plan's seed.
+class VirtualDisk;
 class World {
  public:
   explicit World(Plan plan, bool trace = false);
@@ -81,29 +88,61 @@ class World {
 
   void start_coordinator();
   void kill_coordinator();
+  void die(CoordinatorProcess& process);
   void tell(CoordinatorEvent event);
   void carry_out(const CoordinatorActions& actions);
   void carry_out(const CoordinatorAction& action);
   void wake_coordinator();
+  std::optional<CoordinatorResume> read_files();  // empty: it cannot start now
 
   void start_site(std::size_t index);
   void kill_site(std::size_t index);
+  void die(SiteProcess& process);
   void tell(std::size_t index, SiteEvent event);
   void carry_out(std::size_t index, const SiteAction& action);
   void wake_site(std::size_t index);
 
-  void deliver(const Message& message, std::function<void(Message)> arrive);
+  // network.cpp
+  void deliver(std::size_t index, const Message& message, std::function<void(Message)> arrive);
+  void cut_line(std::size_t index);
+  void partition(std::size_t index);
+  bool silent(std::size_t index) const;
+  void freeze_one();
+  // Bytes of a message with a few of them changed, or cut short; what they still say, if anything.
+  std::optional<Message> mangled(const Message& message);
+
+  // hostile.cpp
+  bool hostile(std::size_t index) const;
+  void start_hostile();
+  void hostile_hears(const Message& message);
+  void stranger_talks();
+  void lie_to(std::size_t index);
+  Message hostile_message();
+  SharedBlob hostile_update();
+
+  // An operation on a disk, which may be full, or whose process may not survive it. The failure in
+  // words; empty: none.
+  struct DiskResult {
+    std::string failure;
+    bool died = false;
+  };
+  DiskResult on_disk(VirtualDisk& disk, const std::function<void()>& operation);
+  double drawn_clock();
   void to_site(const std::string& site, const Message& message);
   void to_coordinator(std::size_t index, const Message& message);
   void now_and_then(double mean, std::function<void()> what);
   void stop_coordinator();
   void stop_site(std::size_t index);
   void pull_update(const at_coordinator::Pull& pull);
+  void go_on_pulling(const at_coordinator::Pull& pull, std::uint64_t life);
   void accumulate(const at_coordinator::Accumulate& action);
   void finish_aggregate(const at_coordinator::FinishAggregate& action);
   void charge(const at_coordinator::ChargeRound& action);
   void persist(const at_coordinator::PersistRound& action);
   void train(std::size_t index, const at_site::Train& action);
+  void charge(std::size_t index, const at_site::Reserve& action);
+  void store(std::size_t index, const at_site::Persist& action);
+  bool read_files(std::size_t index);  // false: it cannot start now
   void pull_network(std::size_t index, const at_site::Pull& pull);
   bool refuses(std::size_t index) const;
   void check_prepare(std::size_t index, const at_site::Prepare& prepare);
@@ -113,6 +152,11 @@ class World {
   void check_shown(std::uint64_t round, const Digest& model);
   void check_closed(const RoundRecord& record, const SharedBlob& model);
   void check_stop(const at_coordinator::Finish& end);
+  void check_sender(const std::string& site, const Message& message);
+  void check_charges(const SiteProcess& process);
+  void check_files(const SiteProcess& process, const std::optional<StoredResult>& stored);
+  void check_files(const CoordinatorResume& found);
+  void check_rest(bool at_once, int& turns, const std::string& who);
   void check_end();
   std::size_t index_of(const std::string& site) const;
 
@@ -128,6 +172,8 @@ class World {
   std::unique_ptr<CoordinatorProcess> coordinator_;
   std::vector<std::unique_ptr<SiteProcess>> sites_;
   std::optional<at_coordinator::Finish> end_;
+  std::unique_ptr<TemporaryFolder> folder_;  // of histories on a disk
+  Message heard_by_hostile_;                 // the last task
 };
 
 }  // namespace collegium::simulated

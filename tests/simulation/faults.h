@@ -22,7 +22,16 @@ enum class PlantedBug : std::uint8_t {
   forgets_the_network,        // a restarted site has lost the file it was given
   withdraws_the_network,      // the coordinator stops serving it once it serves a model
   builds_without_policy,      // a site's policy is never asked about a captured network
-  goes_on_when_stopped        // the request to stop never reaches the coordinator's machine
+  goes_on_when_stopped,       // the request to stop never reaches the coordinator's machine
+  closes_below_quorum,        // the machine is told a smaller min_sites than was agreed
+  skips_the_values,           // an update is accumulated without a look at its values
+  believes_the_sender,        // a message is of the site that it says it is of
+  opens_what_is_broken,       // bytes that the line has changed are taken for a message
+  refunds_a_failure,          // a charge is taken back when its training fails
+  pays_for_two,               // an output is drawn again under the charge of the one before
+  talks_to_strangers,         // the roster is not looked at before the machine is asked
+  ignores_a_sync,             // the disk says that it has synced, and has not
+  forgets_the_last_answers    // a restarted coordinator has lost who counted in its last round
 };
 
 // What one history looks like, drawn from its seed.
@@ -46,10 +55,21 @@ struct Plan {
   double stop_at = 0;                     // when the coordinator is asked to stop; 0: never
   double site_stops_every = 0;            // mean seconds between requests to one site; 0: none
   double train_fails = 0, pull_fails = 0, corrupts = 0, not_finite = 0;  // shares of jobs
-  double faults_until = 400;                                             // then the world is kind
+  double mangle = 0;           // share of messages whose bytes change on the way
+  double cut_every = 0;        // mean seconds between cuts of one site's line; 0: none
+  double partition_every = 0;  // ... between times in which nothing comes through
+  double freeze_every = 0;     // ... between times in which one process stands still
+  double clock_jumps = 0;      // seconds: how far a process's clock may be off after a start
+  bool is_hostile = false;     // the last site is nobody's machine: it says whatever it likes
+  bool has_stranger = false;   // somebody who is not of this federation talks as well
+  bool is_lied_to = false;     // sites hear messages that the coordinator never sent
+  bool on_disk = false;        // ledger, outbox and run store are the real ones, on virtual disks
+  double dies_writing = 0;     // share of operations on a disk that their process does not survive
+  double faults_until = 400;   // then the world is kind
 };
 
 Plan plan_of(std::uint64_t seed);    // a mixture of everything
 Plan kind_plan(std::uint64_t seed);  // the same sizes without faults
+Plan disk_plan(std::uint64_t seed);  // a mixture of everything, on real files
 
 }  // namespace collegium::simulated
