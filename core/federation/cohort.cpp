@@ -11,6 +11,7 @@ void Member::begin_attempt() {
   task_sent.reset();
   update = {};
   received = 0;
+  out_before = bytes_out;
   pulls = 0;
   must_announce = pull_open = false;
   step = steps = 0;

@@ -38,6 +38,7 @@ struct Member {
   double heard = 0, pinged = 0;
   std::int64_t step = 0, steps = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;
+  std::uint64_t out_before = 0;  // bytes_out when the attempt began
 
   Stage stage = Stage::away;
   Contribution contribution;

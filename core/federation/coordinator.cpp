@@ -246,6 +246,7 @@ void Coordinator::State::on(const at_coordinator::Served& event) {
   if (Member* member = cohort.find(event.site)) {
     member->bytes_out += event.bytes;
     if (member->joined && member->here) member->heard = now;
+    grant_time(*member);
   }
 }
 

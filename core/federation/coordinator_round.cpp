@@ -243,6 +243,18 @@ void Coordinator::State::refuse_result(const Member& member, const Message& mess
            .write());
 }
 
+// The deadline is for work. While what a site must have is on its way to it, the time of the line
+// is not taken from that: the deadline moves, to twice its length at most, and for the bytes of the
+// model, the network and as much again that had to be sent twice.
+void Coordinator::State::grant_time(const Member& member) {
+  if (phase != Phase::working || member.stage != Stage::working) return;
+  const std::uint64_t needed =
+      model->id.size + (options.network_file ? options.network_file->id.size : 0);
+  if (member.bytes_out - member.out_before > 2 * needed) return;
+  deadline =
+      std::max(deadline, std::min(now, opened + options.round_deadline) + options.round_deadline);
+}
+
 void Coordinator::State::decide() {
   const std::size_t promising =
       cohort.count([](const Member& member) { return member.promising(); });

@@ -80,7 +80,8 @@ struct Coordinator::State {
               const Contribution& contribution);
   void refuse_result(const Member& member, const Message& message, std::optional<Digest> update,
                      const Refusal& refusal);
-  void decide();  // working: collect, abandon or go on waiting
+  void grant_time(const Member& member);  // that the model takes to reach it
+  void decide();                          // working: collect, abandon or go on waiting
 
   // coordinator_collect.cpp
   void on(const at_coordinator::PullProgress& event);

@@ -12,7 +12,8 @@ const BlobFetch* Transfers::start(const std::string& peer, BlobFetch fetch, doub
     resume(peer, now);
     return nullptr;
   }
-  Running& running = running_.insert_or_assign(peer, Running{std::move(fetch), now}).first->second;
+  Running& running =
+      running_.insert_or_assign(peer, Running{std::move(fetch), now, now}).first->second;
   if (running.fetch.state() != BlobFetch::State::fetching) return &running.fetch;
   pump(peer, running);
   return nullptr;
@@ -24,7 +25,10 @@ const BlobFetch* Transfers::take(const std::string& peer, const Message& chunk, 
   Running& running = found->second;
   const std::uint64_t before = running.fetch.received();
   const bool fetching = running.fetch.take(chunk) == BlobFetch::State::fetching;
-  if (running.fetch.received() != before || before == 0) running.heard = now;
+  if (running.fetch.received() != before || before == 0) {
+    running.patience = std::clamp(4 * (now - running.answered), kAskAgainAfter, kAskAgainAtMost);
+    running.asked = running.answered = now;
+  }
   if (fetching) pump(peer, running);
   return &running.fetch;
 }
@@ -33,15 +37,16 @@ void Transfers::resume(const std::string& peer, double now) {
   const auto found = running_.find(peer);
   if (found == running_.end()) return;
   found->second.fetch.resume();
-  found->second.heard = now;
+  found->second.asked = found->second.answered = now;
   pump(peer, found->second);
 }
 
 void Transfers::ask_again(double now) {
   for (auto& [peer, running] : running_) {
-    if (now - running.heard < kAskAgainAfter) continue;
+    if (now < running.asked + running.patience) continue;
     running.fetch.resume();
-    running.heard = now;
+    running.asked = now;
+    running.patience = std::min(2 * running.patience, kAskAgainAtMost);
     pump(peer, running);
   }
 }
@@ -49,7 +54,7 @@ void Transfers::ask_again(double now) {
 double Transfers::next_tick() const {
   double next = std::numeric_limits<double>::infinity();
   for (const auto& [peer, running] : running_)
-    next = std::min(next, running.heard + kAskAgainAfter);
+    next = std::min(next, running.asked + running.patience);
   return next;
 }
 

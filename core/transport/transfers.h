@@ -14,7 +14,10 @@ namespace collegium {
 class Transfers {
  public:
   using Send = std::function<void(const std::string& peer, const Message& message)>;
-  static constexpr double kAskAgainAfter = 3.0;  // seconds without an answer
+  // Seconds without an answer: at least, and at most. Between them four times what the last answer
+  // took, and twice as long each time that none came (as RFC 6298 has it for segments), since what
+  // is asked for twice comes twice and makes a slow line slower.
+  static constexpr double kAskAgainAfter = 10.0, kAskAgainAtMost = 60.0;
 
   explicit Transfers(Send send) : send_(std::move(send)) {}
 
@@ -33,7 +36,9 @@ class Transfers {
  private:
   struct Running {
     BlobFetch fetch;
-    double heard = 0;
+    double asked = 0;     // last, or answered
+    double answered = 0;  // last
+    double patience = kAskAgainAfter;
   };
   void pump(const std::string& peer, Running& running);
 

@@ -13,7 +13,13 @@ namespace {
 constexpr int kQueue = 64;  // groups; above the credit window of a transfer
 constexpr std::int64_t kLargestFrame = kMaxPayload + 1024;  // room for what CURVE adds
 constexpr int kHeartbeatMs = 5'000;
-constexpr int kSilenceMs = 15'000;  // without a heartbeat the line counts as lost
+// Without a whole frame for so long the line counts as lost. A chunk of 1 MiB must come through
+// meanwhile, so this also says how slow a line may be: 300 kbit/s.
+constexpr int kSilenceMs = 30'000;
+// What was sent and is not confirmed by the other machine for so long ends the line: it has lost
+// its power or its address, or the way there is gone. Unlike a heartbeat it says nothing against a
+// line that is merely slow.
+constexpr int kUnconfirmedMs = 10'000;
 constexpr int kHandshakeMs = 10'000;
 constexpr int kLingerMs = 2'000;
 constexpr std::size_t kCopyBelow = 4096;  // smaller payloads are cheaper to copy than to share
@@ -48,6 +54,7 @@ void set_bounds(zmq::socket_t& socket) {
   socket.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
   socket.set(zmq::sockopt::heartbeat_timeout, kSilenceMs);
   socket.set(zmq::sockopt::heartbeat_ttl, kSilenceMs);
+  socket.set(zmq::sockopt::tcp_maxrt, kUnconfirmedMs);
   socket.set(zmq::sockopt::handshake_ivl, kHandshakeMs);
   socket.set(zmq::sockopt::linger, kLingerMs);
 }

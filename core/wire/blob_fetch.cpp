@@ -13,7 +13,12 @@ namespace collegium {
 
 BlobFetch::BlobFetch(BlobId id, RunId run, std::uint64_t round, std::uint64_t largest, Keep keep,
                      std::size_t window)
-    : id_(id), run_(run), round_(round), keep_(keep), window_(std::max<std::size_t>(window, 1)) {
+    : id_(id),
+      run_(run),
+      round_(round),
+      keep_(keep),
+      window_(1),
+      most_(std::max<std::size_t>(window, 1)) {
   if (id.size > largest || id.size > kMaxBlob)
     fail("the blob has " + std::to_string(id.size) + " bytes, more than the " +
          std::to_string(std::min<std::uint64_t>(largest, kMaxBlob)) + " expected at most");
@@ -56,9 +61,10 @@ BlobFetch::State BlobFetch::take(const Message& chunk) {
       chunk.round != round_)
     return state_;
   // Another transfer's answer, or one that was asked again after a lost line and has come twice.
+  // One that was given up and comes after all is welcome: it is checked like every other.
   const bool is_list = chunk.request == 0;
   const std::size_t index = is_list ? 0 : static_cast<std::size_t>(chunk.request - 1);
-  if (is_list ? list_ != Part::asked : index >= parts_.size() || parts_[index] != Part::asked)
+  if (is_list ? list_ != Part::asked : index >= parts_.size() || parts_[index] == Part::here)
     return state_;
   try {
     Digest digest;
@@ -92,9 +98,12 @@ BlobFetch::State BlobFetch::take_list(const Message& chunk) {
 }
 
 BlobFetch::State BlobFetch::take_chunk(const Message& chunk, std::size_t index) {
-  --in_flight_;
-  parts_[index] = Part::missing;
+  const bool was_asked = std::exchange(parts_[index], Part::missing) == Part::asked;
+  if (was_asked) --in_flight_;
   first_missing_ = std::min(first_missing_, index);
+  if (!was_asked && (chunk.payload.size() != length_of(index) ||
+                     hash_bytes(chunk.payload.view) != hashes_[index]))
+    return state_;
   if (chunk.payload.size() != length_of(index)) return bad("a chunk has a wrong length");
   if (hash_bytes(chunk.payload.view) != hashes_[index])
     return bad("a chunk is not the one its hash names");
@@ -105,6 +114,7 @@ BlobFetch::State BlobFetch::take_chunk(const Message& chunk, std::size_t index) 
     chunks_[index] = chunk.payload;
   parts_[index] = Part::here;
   received_ += chunk.payload.size();
+  window_ = std::min(window_ + 1, most_);
   if (++here_ == parts_.size()) state_ = State::done;
   return state_;
 }
@@ -116,6 +126,7 @@ void BlobFetch::resume() {
     if (part == Part::asked) part = Part::missing;
   first_missing_ = 0;
   in_flight_ = 0;
+  window_ = 1;
 }
 
 Bytes BlobFetch::bytes() const {

@@ -11,7 +11,9 @@
 namespace collegium {
 
 // Pulls one blob: first the list of its chunk hashes (checked against the blob's own name), then
-// the chunks, each checked on arrival, at most `window` unanswered at a time. After a lost line it
+// the chunks, each checked on arrival, at most `window` unanswered at a time: one at first, one
+// more with every answer, and one again after answers that did not come, so that a slow line is not
+// filled with what nobody waits for any more (Jacobson 1988, slow start). After a lost line it
 // goes on with what is missing. Memory: the blob's size, taken only after the size was found to be
 // at most `largest` and the list true. Pure: the caller sends what next() returns and hands over
 // what arrives.
@@ -59,7 +61,7 @@ class BlobFetch {
   RunId run_;
   std::uint64_t round_;
   Keep keep_;
-  std::size_t window_;
+  std::size_t window_, most_;
   State state_ = State::fetching;
   std::string reason_;
   Part list_ = Part::missing;

@@ -230,6 +230,38 @@ TEST(CoordinatorRound, NamesAFailedSiteWithItsReason) {
   EXPECT_EQ(desk.contribution("guys").reason, "because");
 }
 
+// The line's time is not taken from the work's, twice the deadline at most, and not for bytes that
+// nobody needs.
+TEST(CoordinatorRound, WaitsLongerWhileItsModelIsOnTheWay) {
+  constexpr std::size_t kFloats = 20000;
+  CoordinatorDesk desk(kFloats);
+  desk.options.round_deadline = 100;
+  desk.options.silence_limit = 1000;
+  desk.join_all();
+  const double opened = desk.now;
+  desk.after(60);
+  desk.give(at_coordinator::Served{"guys", 4 * kFloats});
+  EXPECT_EQ(desk.machine().snapshot().deadline, opened + 160);
+  desk.after(60);
+  desk.give(at_coordinator::Served{"guys", 4 * kFloats});  // all of it once more
+  EXPECT_EQ(desk.machine().snapshot().deadline, opened + 200);
+  desk.after(79);
+  EXPECT_EQ(desk.phase(), CoordinatorSnapshot::Phase::working);
+  desk.after(1);
+  EXPECT_EQ(desk.phase(), CoordinatorSnapshot::Phase::persisting);
+}
+
+TEST(CoordinatorRound, IsNotKeptOpenByASiteThatFetchesForEver) {
+  CoordinatorDesk desk(20000);
+  desk.options.round_deadline = 100;
+  desk.join_all();
+  const double opened = desk.now;
+  desk.give(at_coordinator::Served{"guys", 3 * 80000});
+  desk.after(50);
+  desk.give(at_coordinator::Served{"guys", 1});
+  EXPECT_EQ(desk.machine().snapshot().deadline, opened + 100);
+}
+
 TEST(CoordinatorRound, SaysSoWhenASiteFailsWithoutAReason) {
   CoordinatorDesk desk;
   desk.join_all();

@@ -80,6 +80,8 @@ void World::die(CoordinatorProcess& process) {
 
 void World::stop_coordinator() {
   if (!coordinator_->machine || end_) return;
+  if (const double wait = coordinator_->frozen_until - now_; wait > 0)
+    return later(wait + 1, [this] { stop_coordinator(); });  // then it can hear of it
   trace("coordinator asked to stop");
   witness_.asked_to_stop = now_;
   witness_.closed_when_asked = witness_.closed.size();
