@@ -28,6 +28,7 @@ GraphPolicyConfig GraphPolicyConfig::read(const Settings& table) {
   GraphPolicyConfig limits;
   limits.parameters = table.integer_in("parameters", limits.parameters, 1, kMany);
   limits.nodes = table.integer_in("nodes", limits.nodes, 1, kMany);
+  limits.memory = table.integer_in("memory", limits.memory, 1, kMany);
   limits.operators = table.texts("operators");
   return limits;
 }

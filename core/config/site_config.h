@@ -38,6 +38,7 @@ struct BudgetConfig {
 struct GraphPolicyConfig {
   std::int64_t parameters = 200'000'000;  // floats in its file: weights and running statistics
   std::int64_t nodes = 20'000;            // operations in one of its programs
+  std::int64_t memory = 32'768;           // MiB of tensors that training may hold at a time
   std::vector<std::string> operators;     // refused here, beside those refused everywhere
 
   static GraphPolicyConfig read(const Settings& table);

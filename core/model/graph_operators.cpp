@@ -31,7 +31,7 @@ constexpr Group kGroups[] = {
      "lt.Scalar le.Scalar gt.Scalar ge.Scalar bitwise_and.Scalar bitwise_or.Scalar clone "
      "masked_fill.Scalar lift_fresh_copy"},
     {same, kShares,
-     "alias contiguous detach to.dtype to.dtype_layout to.device to.other type_as lift_fresh "
+     "alias contiguous detach to.dtype to.dtype_layout to.device to.other type_as "
      "positive _to_copy"},
     {same, kShares | kRandom, "dropout feature_dropout alpha_dropout feature_alpha_dropout"},
     {same, kRandom,

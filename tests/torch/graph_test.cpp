@@ -2,19 +2,24 @@
 
 #include <ATen/TensorOperators.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/equal.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/ones.h>
 #include <ATen/ops/relu.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <optional>
+#include <thread>
 
 #include "model/graph_text.h"
 #include "reference.h"
 #include "support/expect_problem.h"
 #include "torch/graph/call.h"
+#include "torch/graph/memory_limit.h"
 #include "torch/network/flat_model.h"
 
 namespace collegium {
@@ -185,6 +190,122 @@ TEST_F(SmallGraph, MayFoldTheBatchIntoAnotherAxisAndOutAgain) {
       call("aten::mean.dim", list(value(14), list(0))),  // [4, 2]
   }));
   EXPECT_EQ(network.where_samples_meet(x, w()), "");
+}
+
+// A list of values is followed place by place, whatever else stands in it.
+TEST_F(SmallGraph, LetsNoSamplesHideInAList) {
+  const auto mixed = [](int value_of_samples) {
+    return call("aten::mean.dim", list(value(value_of_samples), list(0), true));
+  };
+  const std::vector<std::vector<json>> ways = {
+      {call("aten::zeros_like", list(value(3))),
+       call("sym::tuple", list(list(1, value(3), value(5)))), call("sym::getitem", {value(6), 1}),
+       mixed(7)},
+      {call("sym::getitem", list(list(value(3)), 0)), mixed(5)},
+      {call("aten::chunk", {value(3), 2, 1}), call("sym::tuple", list(value(5))),
+       call("sym::getitem", {value(6), 0}), mixed(7)},
+      {call("sym::tuple", list(list(value(3)))), call("sym::tuple", list(list(value(5)))),
+       call("sym::getitem", {value(6), 0}), call("sym::getitem", {value(7), 0}), mixed(8)},
+  };
+  for (auto way : ways) {
+    const auto last = 5 + static_cast<int>(way.size()) - 1;
+    way.push_back(call("aten::add.Tensor", {value(3), value(last)}));
+    const auto network = network_of(network_with(way));
+    EXPECT_NE(network.where_samples_meet(x, w()), "") << json(way);
+  }
+}
+
+TEST_F(SmallGraph, IsStoppedBeforeWhatTorchWouldDieOf) {
+  const auto least = std::numeric_limits<std::int64_t>::min();
+  const auto full = call("aten::full", list(list(2), least, json{{"dtype", "int64"}}));
+  const std::vector<std::vector<json>> ways = {
+      {full, call("aten::floor_divide", {value(5), -1})},
+      {full, call("aten::remainder.Scalar", {value(5), -1})},
+      {full, call("aten::fmod.Scalar", {value(5), -1})},
+      {full, call("aten::neg", list(value(5))), call("aten::sign", list(value(6))),
+       call("aten::div.Tensor_mode", {value(5), value(7), "trunc"})},
+      {call("aten::gt.Scalar", {value(3), 0}),
+       call("aten::index.Tensor", list(value(3), list(value(5))))},
+      {call("aten::unsqueeze", {value(3), 0}), call("aten::zeros", list(list(1, 4, 2))),
+       call("aten::gru.input",
+            {value(5), value(6), list(value(1)), false, 1, 0.0, true, false, false})},
+      {call("aten::unsqueeze", {value(3), 0}), call("aten::zeros", list(list(9, 4, 2))),
+       call("aten::gru.input",
+            {value(5), value(6), list(value(1), value(1)), false, 9, 0.0, true, false, false})},
+      {call("aten::select.int", {value(3), 0, 0}),
+       call("aten::scaled_dot_product_attention", {value(5), value(5), value(5), nullptr, 0.5})},
+      {call("aten::expand", list(value(0), list(1 << 20, 2))),
+       call("aten::unbind.int", {value(5), 0})},
+      {call("aten::tensor_split.sections", {value(3), std::int64_t{1} << 40})},
+  };
+  for (const auto& way : ways) {
+    const auto network = network_of(network_with(way));
+    EXPECT_THAT(problem_of([&] { network.forward(x, w(), training); }).where,
+                HasSubstr(way.back()["op"].get<std::string>()));
+  }
+}
+
+TEST_F(SmallGraph, TakesNoNumbersForTypesAndNoOtherKindOfMemory) {
+  for (const auto& wrong :
+       {call("aten::to.dtype", {value(3), 200}), call("aten::zeros", list(list(2, 2), nullptr, 1)),
+        call("aten::zeros", list(list(2, 2), nullptr, nullptr, nullptr, true)),
+        call("aten::contiguous", {value(3), 7}),
+        call("aten::gather", {value(3), 0, value(3), true}),
+        call("aten::to.dtype", {value(3), value(3)})})
+    EXPECT_THAT(problem_of([&] { network_of(network_with({wrong})); }).what, HasSubstr("wrongly"));
+}
+
+constexpr std::int64_t kHuge = std::int64_t{1} << 42;
+
+TEST_F(SmallGraph, RefusesEnormousShapesBeforeTheyAreAllocated) {
+  const auto image = call("aten::view", {value(3), {1, 2, 2, 2}});
+  const std::vector<std::vector<json>> ways = {
+      {call("aten::zeros", list(list(kHuge)))},
+      {call("aten::zeros", list(list(kHuge, 0)))},
+      {call("aten::arange", list(kHuge))},
+      {call("aten::eye", list(1 << 30))},
+      {call("aten::expand", list(value(0), list(kHuge, 2)))},
+      {call("aten::new_zeros", list(value(3), list(1 << 30, 1 << 20)))},
+      {call("aten::repeat", list(value(3), list(1 << 20, 1 << 20)))},
+      {call("aten::expand", list(value(0), list(1 << 28, 2))),
+       call("aten::expand", list(value(5), list(1 << 20, 1 << 28, 2)))},
+      {call("aten::pad", list(value(3), list(0, 0, kHuge, kHuge)))},
+      {image, call("aten::upsample_nearest2d.vec", {value(5), {1 << 22, 1 << 22}, nullptr})},
+      {image, call("aten::zeros", list(list(2, 2, 1, 1))),
+       call("aten::conv2d", {value(5), value(6), nullptr, 1, 1 << 22})},
+      {call("aten::rand", list(list(kHuge)))},
+      {call("aten::linspace", {0, 1, kHuge})},
+  };
+  for (const auto& way : ways) {
+    const auto network = network_of(network_with(way));
+    const auto problem = problem_of([&] { network.forward(x, w(), training); });
+    EXPECT_THAT(problem.what, HasSubstr("than it may")) << json(way) << problem.found;
+    EXPECT_THAT(problem.where, HasSubstr(way.back()["op"].get<std::string>()));
+  }
+}
+
+TEST(MemoryLimit, CountsWhatIsHeldAtATimeBothWaysThroughANetwork) {
+  const MemoryLimit limit(1 << 20);
+  const auto held = at::empty({200 * 1024});  // of 256 Ki floats
+  EXPECT_EQ(problem_of([&] { at::empty({100 * 1024}); }).expected,
+            "at most 1048576 bytes at a time");
+  for (int i = 0; i < 10; ++i) at::empty({50 * 1024});  // one after another
+  auto x = at::ones({15 * 1024}).requires_grad_();
+  const auto twice = x * 2, y = twice.exp().sum();  // 3 x 60 KiB: less than one more is left
+  EXPECT_THAT(problem_of([&] { y.backward(); }).what, HasSubstr("more memory"));
+}
+
+TEST(MemoryLimit, IsOfItsThreadAndWhatItHeldIsFreedByAnyOther) {
+  std::optional<at::Tensor> tensor;
+  const MemoryLimit limit(1 << 20);
+  tensor = at::empty({200 * 1024});
+  std::thread([&] {
+    at::empty({1 << 20});
+    tensor.reset();
+  }).join();
+  at::empty({200 * 1024});
+  const MemoryLimit inner(1 << 10);
+  EXPECT_THROW(at::empty({1 << 10}), DataError);
 }
 
 TEST(GraphOperators, AreWhatTorchHasUnderTheirNames) {

@@ -3,24 +3,12 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/ivalue_inl.h>
 
+#include "torch/graph/call_checks.h"
+
 namespace collegium::graph {
 namespace {
 
 using c10::IValue;
-
-// The tensors of a result: itself, or those of a tuple or list.
-std::vector<at::Tensor> tensors_of(const IValue& value) {
-  if (value.isTensor()) return {value.toTensor()};
-  std::vector<at::Tensor> tensors;
-  const auto add = [&](const IValue& item) {
-    for (auto& tensor : tensors_of(item)) tensors.push_back(std::move(tensor));
-  };
-  if (value.isTuple())
-    for (const auto& item : value.toTupleRef().elements()) add(item);
-  if (value.isTensorList())
-    for (const auto& tensor : value.toTensorVector()) tensors.push_back(tensor);
-  return tensors;
-}
 
 BatchOperand of_tensor(const at::Tensor& tensor, const SampleOwner& owner) {
   if (!tensor.defined()) return {};
@@ -49,6 +37,7 @@ BatchOperand of_value(const IValue& value) {
 
 BatchAnalysis::BatchAnalysis(const GraphProgram& program, std::int64_t samples)
     : program_(program), samples_(samples), owners_(program.values) {
+  for (const auto& [value, place] : program.bind) owners_[value] = {SampleOwner{}};
   for (const auto& input : program.inputs)
     owners_[input.value] = {{.samples = true, .axis = 0, .inner = 1}};
 }
@@ -60,13 +49,12 @@ void BatchAnalysis::meet(std::string where) {
 BatchOperand BatchAnalysis::operand(const Operand& given, const IValue& value) const {
   if (given.kind == Operand::Kind::value) {
     const auto& owners = owners_[given.value];
-    if (value.isTensor())
-      return of_tensor(value.toTensor(), owners.empty() ? SampleOwner{} : owners.front());
+    if (value.isTensor()) return of_tensor(value.toTensor(), owners.at(0));
     const auto tensors = tensors_of(value);
     if (tensors.empty()) return of_value(value);
     BatchOperand list{.kind = BatchOperand::Kind::list};
     for (std::size_t i = 0; i < tensors.size(); ++i)
-      list.list.push_back(of_tensor(tensors[i], i < owners.size() ? owners[i] : SampleOwner{}));
+      list.list.push_back(of_tensor(tensors[i], owners.at(i)));
     return list;
   }
   if (given.kind != Operand::Kind::list) return of_value(value);
@@ -77,29 +65,37 @@ BatchOperand BatchAnalysis::operand(const Operand& given, const IValue& value) c
   return list;
 }
 
-// Tuples are made and taken apart; everything else here is about sizes, which are nobody's.
-void BatchAnalysis::follow_sizes(const Call& call, const std::vector<IValue>& operands) {
+// Tuples are made and taken apart; everything else here is about sizes, which are nobody's. What is
+// not one tensor or number after another is not followed.
+void BatchAnalysis::follow_sizes(const Call& call, std::size_t at,
+                                 const std::vector<IValue>& operands, const IValue& result) {
   auto& owners = owners_[*call.node->out];
+  const auto unclear = [&] { meet("call " + std::to_string(at) + " (" + call.node->op + ")"); };
+  const auto& from = call.operands[0];
   if (call.node->op == "sym::tuple") {
-    for (const auto& item : call.operands[0].list)
-      if (item.kind == Operand::Kind::value) {
-        const auto& of_item = owners_[item.value];
-        if (of_item.size() > 1) meet("a tuple of tuples");
-        owners.push_back(of_item.empty() ? SampleOwner{} : of_item.front());
-      }
-  } else if (call.node->op == "sym::getitem" && call.operands[0].kind == Operand::Kind::value) {
-    const auto& from = owners_[call.operands[0].value];
-    if (from.empty()) return;
-    const auto size = static_cast<std::int64_t>(from.size());
+    if (from.kind != Operand::Kind::list) return unclear();
+    const auto elements = result.toTupleRef().elements().vec();
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+      const auto& element = elements[i];
+      if (element.isTuple() || element.isList()) return unclear();
+      const bool tensor = element.isTensor();
+      if (tensor && from.list[i].kind != Operand::Kind::value) return unclear();
+      owners.push_back(tensor ? owners_[from.list[i].value].at(0) : SampleOwner{});
+    }
+  } else if (call.node->op == "sym::getitem") {
+    if (!result.isTensor()) return result.isTuple() || result.isList() ? unclear() : void();
+    if (from.kind != Operand::Kind::value) return unclear();
+    const auto& all = owners_[from.value];
     const auto index = operands[1].toInt();
-    owners = {from[static_cast<std::size_t>(index < 0 ? index + size : index)]};
+    owners = {all.at(static_cast<std::size_t>(
+        index < 0 ? index + static_cast<std::int64_t>(all.size()) : index))};
   }
 }
 
 void BatchAnalysis::follow(const Call& call, std::size_t at, const std::vector<IValue>& operands,
                            const IValue& result) {
   if (!meeting_.empty() || !call.node->out) return;
-  if (call.facts == nullptr) return follow_sizes(call, operands);
+  if (call.facts == nullptr) return follow_sizes(call, at, operands, result);
   std::vector<BatchOperand> given;
   for (std::size_t i = 0; i < operands.size(); ++i)
     given.push_back(operand(call.operands[i], operands[i]));
@@ -117,9 +113,10 @@ void BatchAnalysis::follow(const Call& call, std::size_t at, const std::vector<I
 }
 
 void BatchAnalysis::finish(const std::vector<at::Tensor>& outputs) {
+  if (!meeting_.empty()) return;
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const auto& owners = owners_[program_.outputs[i]];
-    const auto owner = owners.empty() ? SampleOwner{} : owners.front();
+    const auto owner = owners.at(0);
     const bool rows = outputs[i].dim() > 0 && outputs[i].size(0) == samples_ &&
                       (!owner.samples || (owner.axis == 0 && owner.inner == 1));
     if (!rows) meet("output " + std::to_string(i));

@@ -20,11 +20,14 @@ class BatchAnalysis {
   // After the last one: row i of every output is sample i's alone, or nobody's.
   void finish(const std::vector<at::Tensor>& outputs);
 
+  // Of the tensors in a value; those behind a meeting are not known.
+  const std::vector<SampleOwner>& owners(std::size_t value) const { return owners_[value]; }
   const std::string& meeting() const { return meeting_; }  // "call 7 (aten::roll)"; empty: none
 
  private:
   BatchOperand operand(const Operand& given, const c10::IValue& value) const;
-  void follow_sizes(const Call& call, const std::vector<c10::IValue>& operands);
+  void follow_sizes(const Call& call, std::size_t at, const std::vector<c10::IValue>& operands,
+                    const c10::IValue& result);
   void meet(std::string where);
 
   const GraphProgram& program_;

@@ -7,6 +7,8 @@
 #include <map>
 
 #include "collegium/error.h"
+#include "torch/graph/call_checks.h"
+#include "torch/graph/memory_limit.h"
 #include "torch/graph/random_call.h"
 #include "torch/graph/size_arithmetic.h"
 
@@ -56,7 +58,7 @@ bool fits(const IValue& value, c10::TypeKind type) {
     case K::NumberType:
       return value.isInt() || value.isDouble() || value.isBool();
     case K::ListType:
-      return value.isList();
+      return value.isTensorList();
     default:
       return type == K::AnyType;
   }
@@ -223,6 +225,8 @@ std::vector<at::Tensor> Executor::run(const std::vector<at::Tensor>& bound,
                                       std::span<const std::uint64_t> keys,
                                       const Observer& observer) const {
   check_inputs(inputs);
+  std::optional<MemoryLimit> limit;
+  if (MemoryLimit::current() == 0) limit.emplace(MemoryLimit::of_this_machine());
   Frame frame(*this, inputs.front().device());
   auto& values = frame.values();
   for (std::size_t i = 0; i < bound.size(); ++i) {
@@ -248,6 +252,7 @@ std::vector<at::Tensor> Executor::run(const std::vector<at::Tensor>& bound,
       if (observer) given = stack;
       if (call.facts != nullptr) {
         frame.check_writes(call, stack);
+        check_operands(call, stack);
         auto drawn = call.facts->random ? random_call(call, stack, {keys, at}, frame.device())
                                         : std::nullopt;
         if (drawn) {
@@ -259,6 +264,7 @@ std::vector<at::Tensor> Executor::run(const std::vector<at::Tensor>& bound,
                                         : IValue(c10::ivalue::Tuple::create(
                                               std::vector<IValue>(stack.begin(), stack.end())));
         }
+        check_extent(values[*call.node->out]);
       } else if (call.node->out) {
         values[*call.node->out] = size_arithmetic(call.node->op, stack);
       } else if (call.node->op == "sym::check") {
@@ -281,6 +287,9 @@ std::vector<at::Tensor> Executor::run(const std::vector<at::Tensor>& bound,
       throw DataError({.what = "the network cannot be computed",
                        .where = where(at),
                        .found = error.what_without_backtrace()});
+    } catch (const std::exception& error) {  // of a library under torch
+      throw DataError(
+          {.what = "the network cannot be computed", .where = where(at), .found = error.what()});
     }
     if (observer) observer(call, at, given, call.node->out ? values[*call.node->out] : IValue());
     for (const auto value : call.release) values[value] = {};

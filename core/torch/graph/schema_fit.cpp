@@ -21,6 +21,11 @@ at::MemoryFormat memory_format(const std::string& name) {
 
 bool is_integer(K kind) { return kind == K::IntType || kind == K::SymIntType; }
 
+// Flags that change what kind of memory a result has: page-locked, or sparse.
+bool is_memory_flag(const std::string& name) {
+  return name == "pin_memory" || name == "sparse" || name == "sparse_grad";
+}
+
 class Fit {
  public:
   Fit(const GraphNode& node, const std::string& where) : node_(node), where_(where) {}
@@ -36,15 +41,20 @@ class Fit {
       const auto keyword = std::ranges::find(node_.kwargs, formal.name(),
                                              &std::pair<std::string, GraphArgument>::first);
       if (i < node_.args.size()) {
-        call.operands.push_back(argument(node_.args[i], *formal.type(), formal.name()));
+        call.operands.push_back(argument(node_.args[i], *formal.real_type(), formal.name()));
       } else if (keyword != node_.kwargs.end()) {
-        call.operands.push_back(argument(keyword->second, *formal.type(), formal.name()));
+        call.operands.push_back(argument(keyword->second, *formal.real_type(), formal.name()));
         ++named;
       } else if (formal.default_value()) {
         call.operands.push_back({.constant = *formal.default_value()});
       } else {
         refuse("an argument '" + formal.name() + "'", "none");
       }
+      const auto& operand = call.operands.back();
+      if (is_memory_flag(formal.name()) && operand.kind != Operand::Kind::constant)
+        misfit(*formal.real_type(), formal.name());
+      if (is_memory_flag(formal.name()) && operand.constant.isBool() && operand.constant.toBool())
+        refuse("no '" + formal.name() + "'", "true");
     }
     if (named != node_.kwargs.size())
       refuse("keywords of this operator, each given once", "others");
@@ -86,16 +96,33 @@ class Fit {
       return argument(given, *type.castRaw<c10::OptionalType>()->getElementType(), name);
     }
     const auto kind = type.kind();
-    if (given.is_value()) {
-      if (kind == K::StringType || kind == K::DeviceObjType || kind == K::GeneratorType)
-        misfit(type, name);
-      return {.kind = Operand::Kind::value, .value = given.id(), .expects = kind};
-    }
+    if (given.is_value()) return value(given, type, name);
     if (kind == K::ListType)
       return list(given, *type.castRaw<c10::ListType>()->getElementType(), name);
     if (kind == K::DeviceObjType && given.kind == Kind::device)
       return {.kind = Operand::Kind::device};
     return {.constant = constant(given, type, name)};
+  }
+
+  // Results of calls are tensors, lists of them, and numbers.
+  Operand value(const GraphArgument& given, const c10::Type& type, const std::string& name) const {
+    switch (type.kind()) {
+      case K::TensorType:
+      case K::IntType:
+      case K::SymIntType:
+      case K::FloatType:
+      case K::SymFloatType:
+      case K::BoolType:
+      case K::SymBoolType:
+      case K::NumberType:
+        return {.kind = Operand::Kind::value, .value = given.id(), .expects = type.kind()};
+      case K::ListType:
+        if (type.castRaw<c10::ListType>()->getElementType()->kind() == K::TensorType)
+          return {.kind = Operand::Kind::value, .value = given.id(), .expects = K::ListType};
+        [[fallthrough]];
+      default:
+        misfit(type, name);
+    }
   }
 
   c10::IValue constant(const GraphArgument& given, const c10::Type& type,
@@ -109,10 +136,16 @@ class Fit {
       case K::IntType:
       case K::SymIntType:
         if (integer || boolean) return given.integer;
+        break;
+      case K::ScalarTypeType:
         if (given.kind == Kind::element_kind)
           return static_cast<std::int64_t>(scalar_type(static_cast<ElementKind>(given.integer)));
+        break;
+      case K::MemoryFormatType:
         if (given.kind == Kind::memory_format)
           return static_cast<std::int64_t>(memory_format(given.text));
+        break;
+      case K::LayoutType:
         if (given.kind == Kind::layout) return static_cast<std::int64_t>(at::kStrided);
         break;
       case K::FloatType:

@@ -8,6 +8,8 @@
 namespace collegium {
 namespace {
 
+constexpr std::int64_t kMebibyte = 1024 * 1024;
+
 SubjectSource source_of(const DataConfig& config) {
   SubjectSource source;
   source.format = config.format;
@@ -48,13 +50,14 @@ std::shared_ptr<Trainer> make_site_trainer(const SiteConfig& site,
   const auto network = NetworkConfig::read(run.network);
   BuiltNetwork built =
       build_network(network, run.file.view, policy, "the run's network, under [policy.graph]");
-  return std::make_shared<TorchTrainer>(std::move(built.network), std::move(built.layout),
-                                        std::move(data),
-                                        Resources{.threads = static_cast<int>(site.threads),
-                                                  .device = site.device,
-                                                  .n_public = site.data.n_public.value_or(0),
-                                                  .log = std::move(log)},
-                                        std::move(built.loss));
+  return std::make_shared<TorchTrainer>(
+      std::move(built.network), std::move(built.layout), std::move(data),
+      Resources{.threads = static_cast<int>(site.threads),
+                .device = site.device,
+                .n_public = site.data.n_public.value_or(0),
+                .memory = network.is_graph() ? limits.memory * kMebibyte : 0,
+                .log = std::move(log)},
+      std::move(built.loss));
 }
 
 }  // namespace collegium

@@ -12,6 +12,7 @@
 #include "config/training_config.h"
 #include "privacy/foretold.h"
 #include "privacy/weak_delta.h"
+#include "torch/graph/memory_limit.h"
 #include "torch/network/flat_model.h"
 #include "torch/network/model.h"
 #include "torch/training/device.h"
@@ -30,11 +31,13 @@ std::optional<PrivacyConfig> patient_privacy(const TrainTask& task) {
   return privacy;
 }
 
-// What torch says of tensors that do not fit, without its stack. DataError, so that nothing of it
-// leaves a site under privacy.
+// What torch says of tensors that do not fit, without its stack, and within the site's `memory`.
+// DataError, so that nothing of it leaves a site under privacy.
 template <class Work>
-auto in_words(const TrainTask& task, const Work& work) {
+auto in_words(const TrainTask& task, std::int64_t memory, const Work& work) {
   try {
+    std::optional<MemoryLimit> limit;
+    if (memory > 0) limit.emplace(memory);
     return work();
   } catch (const c10::Error& error) {
     throw DataError({.what = "the network cannot work on these data",
@@ -250,11 +253,12 @@ PrivacyEvent TorchTrainer::cost(const TrainTask& task) const {
 
 TrainResult TorchTrainer::train(std::span<const float> model, std::span<float> delta,
                                 const TrainTask& task, const Progress& progress) {
-  return in_words(task, [&] { return impl_->train(model, delta, task, progress); });
+  return in_words(task, impl_->resources.memory,
+                  [&] { return impl_->train(model, delta, task, progress); });
 }
 
 std::vector<Metric> TorchTrainer::evaluate(std::span<const float> model, const TrainTask& task) {
-  return in_words(task, [&] { return impl_->evaluate(model, task); });
+  return in_words(task, impl_->resources.memory, [&] { return impl_->evaluate(model, task); });
 }
 
 std::int64_t TorchTrainer::left_out() const { return impl_->left_out; }

@@ -18,7 +18,8 @@ struct Resources {
   std::string device = "auto";  // auto | cpu | cuda; "auto" leaves the choice to the task
   std::int64_t n_public = 0;    // public number of subjects; needed under privacy
   NoiseSource noise = NoiseSource::system();  // coins and noise that protect
-  LogSink log = {};  // for the site's own people: may say what depends on data
+  std::int64_t memory = 0;  // bytes of tensors in main memory at a time; 0: what there is
+  LogSink log = {};         // for the site's own people: may say what depends on data
 };
 
 // Local training (McMahan et al. 2017; Li et al. 2019, Alg. 1) and DP-SGD by patient (Abadi et al.
