@@ -1,47 +1,25 @@
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
-#include <random>
 #include <string>
 
 #include "collegium/error.h"
 #include "fuzz/target.h"
 #include "model/graph.h"
 #include "model/graph_admission.h"
+#include "model/graph_batch.h"
 #include "model/graph_operators.h"
+#include "support/graph_mutation.h"
 #include "support/places.h"
 
 namespace collegium::testing {
 namespace {
 
 using nlohmann::json;
-using Random = std::mt19937_64;
 
 std::string captured(const std::string& name) {
   std::ifstream file(test_data("graphs/" + name + ".json"));
   return {std::istreambuf_iterator<char>(file), {}};
-}
-
-// A place in the document, or in what lies below it.
-json& somewhere(json& root, Random& random) {
-  json* place = &root;
-  while (place->is_structured() && !place->empty() && random() % 8 != 0) {
-    auto next = place->begin();
-    std::advance(next, static_cast<std::ptrdiff_t>(random() % place->size()));
-    place = &*next;
-  }
-  return *place;
-}
-
-json other_value(const json& root, Random& random) {
-  static const json kValues = json::parse(
-      R"([null,true,-1,0,1,3,2147483648,9223372036854775807,-9223372036854775808,)"
-      R"(18446744073709551615,0.5,1e300,"","x","aten::add_.Tensor","aten::batch_norm","sym::getitem",)"
-      R"("grad_mode","constant","buffer","frozen","int64",[],[[]],{},{"v":0},{"v":1},{"v":-1},)"
-      R"({"v":[0]},{"dtype":"int64"},{"float":"nan"},{"device":"model"},[0,"layer.weight"]])");
-  if (random() % 4 != 0) return kValues[random() % kValues.size()];
-  auto copy = root;
-  return somewhere(copy, random);  // something from elsewhere in the graph
 }
 
 }  // namespace
@@ -51,20 +29,14 @@ std::vector<FuzzInput> corpus() {
           input_of(captured("unet_batchnorm"))};
 }
 
-// Changes of the document instead of its letters: nearly all of those are no JSON any more. What
-// they are follows from the input.
+// What the changes of the document are follows from the input.
 FuzzInput disguised(FuzzInput input) {
   std::uint64_t seed = input.size();
   for (const auto byte : input) seed = seed * 0x100000001b3 ^ byte;
-  Random random(seed);
   static const std::vector<json> graphs = {json::parse(captured("mlp")),
                                            json::parse(captured("transformer")),
                                            json::parse(captured("unet_batchnorm"))};
-  auto graph = graphs[random() % graphs.size()];
-  for (auto changes = 1 + random() % 3; changes > 0; --changes) {
-    auto value = other_value(graph, random);
-    somewhere(graph, random) = std::move(value);
-  }
+  const auto graph = GraphMutation(seed)(graphs[seed % graphs.size()]);
   return input_of(graph.dump(-1, ' ', true, json::error_handler_t::replace));
 }
 
@@ -96,11 +68,48 @@ void check(const collegium::GraphModel& model) {
   }
 }
 
+// Rules of the batch for arguments that nobody checked: an answer of theirs is an axis of the
+// result.
+void ask_rules(const std::uint8_t* data, std::size_t size) {
+  std::size_t at = 0;
+  const auto byte = [&] { return at < size ? data[at++] : std::uint8_t{0}; };
+  const auto small = [&] { return static_cast<std::int64_t>(byte() % 16) - 4; };
+  const auto shape = [&] {
+    std::vector<std::int64_t> extents(byte() % 6);
+    for (auto& extent : extents) extent = byte() % 8 * (byte() % 3 == 0 ? 3 : 1);
+    return extents;
+  };
+  using collegium::BatchOperand;
+  const auto operand = [&](auto& self, int depth) -> BatchOperand {
+    BatchOperand given{.kind = static_cast<BatchOperand::Kind>(byte() % (depth > 1 ? 4 : 5))};
+    given.number = small();
+    if (given.kind == BatchOperand::Kind::text)
+      for (auto count = byte() % 12; count > 0; --count) given.text += "abij,.->"[byte() % 8];
+    if (given.kind == BatchOperand::Kind::tensor) {
+      given.shape = shape();
+      if (!given.shape.empty() && byte() % 2 == 0)
+        given.owner = {true, byte() % given.shape.size(), 1 + byte() % 3};
+    }
+    if (given.kind == BatchOperand::Kind::list)
+      for (auto count = byte() % 4; count > 0; --count) given.list.push_back(self(self, depth + 1));
+    return given;
+  };
+  const auto table = collegium::graph_operators();
+  const auto& op = table[static_cast<std::size_t>(byte() * 256 + byte()) % table.size()];
+  std::vector<BatchOperand> operands(1 + byte() % 5);
+  for (auto& given : operands) given = operand(operand, 0);
+  const auto result = shape();
+  const auto owner = collegium::result_owner(op, operands, byte() % 3, result, 3);
+  if (owner && owner->samples && (owner->axis >= result.size() || owner->inner < 1))
+    __builtin_trap();
+}
+
 }  // namespace
 
 // Any text is a graph whose values are defined before they are used or a DataError; an admitted one
 // calls listed operators alone.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  ask_rules(data, size);
   try {
     const auto model = collegium::parse_graph({reinterpret_cast<const char*>(data), size}, "fuzz");
     check(model);

@@ -52,7 +52,8 @@ TEST(SampleOwners, StayWhereElementsStay) {
 }
 
 TEST(SampleOwners, AreMixedWhereSamplesLieAlongOtherAxesOrInOtherBlocks) {
-  EXPECT_EQ(owner_of("add.Tensor", {of_samples({3, 3}, 0), of_samples({3, 3}, 1)}, {3, 3}), "mixed");
+  EXPECT_EQ(owner_of("add.Tensor", {of_samples({3, 3}, 0), of_samples({3, 3}, 1)}, {3, 3}),
+            "mixed");
   EXPECT_EQ(owner_of("add.Tensor", {of_samples({6}, 0, 1), of_samples({6}, 0, 2)}, {6}), "mixed");
   EXPECT_EQ(owner_of("where.self", {of_samples({3, 1}), of_samples({3}), nobodys({})}, {3, 3}),
             "mixed");
@@ -146,8 +147,9 @@ TEST(Views, MoveTheSamplesWithTheirAxis) {
 TEST(Expansion, RepeatsWholeBatchesOrEverySample) {
   EXPECT_EQ(owner_of("expand", {of_samples({3, 1}), numbers({2, 3, 4})}, {2, 3, 4}), "axis 1");
   EXPECT_EQ(owner_of("repeat", {of_samples({3, 2}), numbers({2, 1})}, {6, 2}), "axis 0");
-  EXPECT_EQ(owner_of("repeat_interleave.self_int", {of_samples({3, 2}), number(2), number(0)}, {6, 2}),
-            "axis 0, 2 each");
+  EXPECT_EQ(
+      owner_of("repeat_interleave.self_int", {of_samples({3, 2}), number(2), number(0)}, {6, 2}),
+      "axis 0, 2 each");
   EXPECT_EQ(owner_of("repeat_interleave.self_int", {of_samples({3, 2}), number(2), kNone}, {12}),
             "mixed");
   EXPECT_EQ(owner_of("expand_as", {of_samples({3, 1}), of_samples({3, 4})}, {3, 4}), "mixed");
@@ -225,23 +227,26 @@ TEST(Attention, IsOverWhatFollowsTheSamples) {
   const auto rows = of_samples({2, 3, 5}, 1);
   EXPECT_EQ(owner_of("scaled_dot_product_attention", {rows, rows, rows}, {2, 3, 5}), "mixed")
       << "samples attend to samples";
-  EXPECT_EQ(owner_of("scaled_dot_product_attention",
-                     {x, x, x, of_samples({3, 4}, 0)}, {3, 2, 4, 5}), "mixed")
+  EXPECT_EQ(
+      owner_of("scaled_dot_product_attention", {x, x, x, of_samples({3, 4}, 0)}, {3, 2, 4, 5}),
+      "mixed")
       << "a mask with samples where queries are";
 }
 
 TEST(Recurrence, RunsAlongTimeAndNotAlongSamples) {
   const auto gru = [](BatchOperand x, BatchOperand state, bool batch_first, std::size_t result) {
     const Shape shape = result == 0 ? Shape{x.shape[0], x.shape[1], 6} : state.shape;
-    return owner_of("gru.input", {x, state, list({nobodys({18, 4}), nobodys({18, 6})}), number(0),
-                                  number(1), number(0), number(1), number(0), number(batch_first)},
+    return owner_of("gru.input",
+                    {x, state, list({nobodys({18, 4}), nobodys({18, 6})}), number(0), number(1),
+                     number(0), number(1), number(0), number(batch_first)},
                     shape, result);
   };
   const auto zero = nobodys({1, 3, 6});
   EXPECT_EQ(gru(of_samples({3, 7, 4}), zero, true, 0), "axis 0");
   EXPECT_EQ(gru(of_samples({3, 7, 4}), zero, true, 1), "axis 1");
   EXPECT_EQ(gru(of_samples({7, 3, 4}, 1), zero, false, 0), "axis 1");
-  EXPECT_EQ(gru(of_samples({3, 7, 4}), nobodys({1, 7, 6}), false, 0), "mixed") << "time is the batch";
+  EXPECT_EQ(gru(of_samples({3, 7, 4}), nobodys({1, 7, 6}), false, 0), "mixed")
+      << "time is the batch";
   EXPECT_EQ(gru(of_samples({3, 7, 4}), of_samples({3, 3, 6}, 0), true, 0), "mixed");
 }
 
@@ -256,8 +261,10 @@ TEST(Indexing, TakesRowsOfTablesAndOtherAxesOfSamples) {
   EXPECT_EQ(owner_of("index.Tensor", {nobodys({9, 4}), list({of_samples({3, 7})})}, {3, 7, 4}),
             "axis 0");
   EXPECT_EQ(owner_of("index.Tensor", {x, list({kNone, of_samples({3})})}, {3, 3, 5}), "mixed");
-  EXPECT_EQ(owner_of("index.Tensor", {of_samples({4, 3, 5}, 1), list({index, kNone, index})}, {2, 3}),
-            "mixed") << "indices that are no neighbours go to the front";
+  EXPECT_EQ(
+      owner_of("index.Tensor", {of_samples({4, 3, 5}, 1), list({index, kNone, index})}, {2, 3}),
+      "mixed")
+      << "indices that are no neighbours go to the front";
   EXPECT_EQ(owner_of("index_select", {x, number(1), index}, {3, 2, 5}), "axis 0");
   EXPECT_EQ(owner_of("index_select", {x, number(0), index}, {2, 4, 5}), "mixed");
 }

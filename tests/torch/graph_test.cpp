@@ -15,9 +15,13 @@
 #include <optional>
 #include <thread>
 
+#include "base/file.h"
+#include "model/graph_layout.h"
 #include "model/graph_text.h"
+#include "model/safetensors.h"
 #include "reference.h"
 #include "support/expect_problem.h"
+#include "support/temporary_folder.h"
 #include "torch/graph/call.h"
 #include "torch/graph/memory_limit.h"
 #include "torch/network/flat_model.h"
@@ -253,6 +257,35 @@ TEST_F(SmallGraph, TakesNoNumbersForTypesAndNoOtherKindOfMemory) {
         call("aten::gather", {value(3), 0, value(3), true}),
         call("aten::to.dtype", {value(3), value(3)})})
     EXPECT_THAT(problem_of([&] { network_of(network_with({wrong})); }).what, HasSubstr("wrongly"));
+}
+
+TEST(GraphLoss, GivesTheLossAloneAndNoMetricsBesideIt) {
+  auto graph = small_graph();
+  graph["programs"]["loss"]["outputs"] = {4, 3};
+  const auto problem = problem_of(
+      [&] { GraphLoss(std::make_shared<const GraphModel>(parse_graph(graph.dump(), "g")), "g"); });
+  EXPECT_THAT(problem.remedy, HasSubstr("metrics"));
+}
+
+TEST(GraphLayout, IsTheSameWithTorchAndWithout) {
+  const TemporaryFolder folder;
+  for (const auto* name : {"mlp", "transformer", "unet_batchnorm"}) {
+    const auto text = testing::reference(std::string("graphs/") + name + ".json").dump();
+    const auto model = parse_graph(text, name);
+    Layout in_file;
+    for (const auto& tensor : model.tensors)
+      if (tensor.in_file()) in_file.add(tensor.name, tensor.shape);
+    const auto path = folder / "network.safetensors";
+    save_safetensors(path, in_file, std::vector<float>(in_file.size()), {{kGraphMetadata, text}});
+    const auto loaded = load_graph(read_file(path.string()), name);
+    std::vector<std::vector<std::string>> patterns = {{}, {"weight"}, {"bias", "weight"}};
+    if (!model.head.empty()) patterns.push_back({"head"});
+    if (!model.norms.empty()) patterns.push_back({"norm"});
+    for (const auto& trainable : patterns)
+      EXPECT_EQ(graph_layout(model, in_file, trainable).hash(),
+                layout_of(*loaded->network, trainable).hash())
+          << name;
+  }
 }
 
 constexpr std::int64_t kHuge = std::int64_t{1} << 42;

@@ -23,9 +23,9 @@ json list(Arguments... arguments) {  // braces around one value would be the val
 
 const std::vector<RandomGraph::Bound>& RandomGraph::tensors() {
   static const std::vector<Bound> all = {
-      {"gru.0", {12, 4}},   {"gru.1", {12, 4}},  {"kernel", {4, 2, 3, 3}}, {"matrix", {4, 4}},
-      {"scalar", {}},       {"table", {5, 4}},   {"vector", {4}},          {"vector12", {12}},
-      {"vector2", {2}},
+      {"gru.0", {12, 4}}, {"gru.1", {12, 4}}, {"kernel", {4, 2, 3, 3}},
+      {"matrix", {4, 4}}, {"scalar", {}},     {"table", {5, 4}},
+      {"vector", {4}},    {"vector12", {12}}, {"vector2", {2}},
   };
   return all;
 }
@@ -43,25 +43,23 @@ RandomGraph::RandomGraph(std::uint64_t seed, bool wild) : random_(seed), wild_(w
 }
 
 json RandomGraph::graph() const {
-  json graph = {{"format", "collegium-graph-1"}, {"head", ""},           {"norms", json::array()},
-                {"programs", json::object()},    {"tensors", json::object()},
-                {"tied", json::object()}};
+  json graph = {{"format", "collegium-graph-1"}, {"head", ""},
+                {"norms", json::array()},        {"programs", json::object()},
+                {"tensors", json::object()},     {"tied", json::object()}};
   json bind = json::array();
   for (const auto& [name, shape] : tensors()) {
     graph["tensors"][name] = {{"dtype", "float32"}, {"kind", "parameter"}, {"shape", shape}};
     bind.push_back(json::array({bind.size(), name}));
   }
-  graph["programs"]["train"] = {
-      {"bind", bind},
-      {"inputs",
-       list(json{{"dtype", "float32"},
-                 {"name", "x"},
-                 {"shape", {"batch", 2, 4, 4}},
-                 {"value", tensors().size()}})},
-      {"nodes", nodes_},
-      {"outputs", list(values_ - 1)},
-      {"sizes", {{"batch", {1, nullptr}}}},
-      {"values", values_}};
+  graph["programs"]["train"] = {{"bind", bind},
+                                {"inputs", list(json{{"dtype", "float32"},
+                                                     {"name", "x"},
+                                                     {"shape", {"batch", 2, 4, 4}},
+                                                     {"value", tensors().size()}})},
+                                {"nodes", nodes_},
+                                {"outputs", list(values_ - 1)},
+                                {"sizes", {{"batch", {1, nullptr}}}},
+                                {"values", values_}};
   return graph;
 }
 
@@ -88,9 +86,9 @@ void RandomGraph::learn(std::size_t value, const c10::IValue& result) {
 }
 
 const RandomGraph::Known& RandomGraph::tensor() {
-  const auto& known = once_in(2) ? known_[known_.size() - 1 - below(std::min<std::size_t>(
-                                                                  4, known_.size()))]
-                                 : one_of(known_);
+  const auto& known =
+      once_in(2) ? known_[known_.size() - 1 - below(std::min<std::size_t>(4, known_.size()))]
+                 : one_of(known_);
   if (first_.value == SIZE_MAX) first_ = known;
   return known;
 }
@@ -159,12 +157,14 @@ json RandomGraph::numbers(const std::string& name) {
 
 json RandomGraph::argument(const c10::Argument& formal, const c10::Type& type) {
   static const std::vector<double> reals = {0.0, 0.5, 0.5, 1.0, 2.0, 1e-5, -1.0};
-  static const std::vector<json> odd_reals = {json{{"float", "nan"}}, json{{"float", "inf"}}, 1e300};
+  static const std::vector<json> odd_reals = {json{{"float", "nan"}}, json{{"float", "inf"}},
+                                              1e300};
   static const std::vector<std::string> texts = {
-      "ij,ij->ij", "ij,jk->ik", "bij,bjk->bik", "ij->ji", "bij->b", "bij,bij->bi", "i,i->i",
-      "none",      "tanh",      "floor",        "trunc",  "constant", "reflect",   "replicate",
-      "circular",  "same",      "valid",        "ij",     "xy",       ""};
-  static const std::vector<std::string> types = {"float32", "float64", "int64", "int32", "bool",
+      "ij,ij->ij",   "ij,jk->ik", "bij,bjk->bik", "ij->ji",    "bij->b",
+      "bij,bij->bi", "i,i->i",    "none",         "tanh",      "floor",
+      "trunc",       "constant",  "reflect",      "replicate", "circular",
+      "same",        "valid",     "ij",           "xy",        ""};
+  static const std::vector<std::string> types = {"float32", "float64", "int64",    "int32",  "bool",
                                                  "uint8",   "int16",   "bfloat16", "float16"};
   const auto& name = formal.name();
   switch (type.kind()) {
@@ -233,7 +233,8 @@ void RandomGraph::add_likely() {
                           [](const Bound& b) { return std::string_view(b.name); }) -
         tensors().begin()));
   };
-  const auto axis = rank == 0 ? 0 : static_cast<std::int64_t>(below(static_cast<std::size_t>(rank)));
+  const auto axis =
+      rank == 0 ? 0 : static_cast<std::int64_t>(below(static_cast<std::size_t>(rank)));
   const auto sum = rank == 0 ? 1 : first_.shape.back();
   const std::vector<json> calls = {
       {"aten::linear", list(value(x), bound("matrix"), bound("vector"))},
@@ -241,8 +242,10 @@ void RandomGraph::add_likely() {
       {"aten::embedding", list(bound("table"), value(x))},
       {"aten::layer_norm", list(value(x), list(sum))},
       {"aten::group_norm", list(value(x), 2)},
-      {"aten::batch_norm", list(value(x), nullptr, nullptr, nullptr, nullptr, true, 0.1, 1e-5, false)},
-      {"aten::instance_norm", list(value(x), nullptr, nullptr, nullptr, nullptr, true, 0.1, 1e-5, false)},
+      {"aten::batch_norm",
+       list(value(x), nullptr, nullptr, nullptr, nullptr, true, 0.1, 1e-5, false)},
+      {"aten::instance_norm",
+       list(value(x), nullptr, nullptr, nullptr, nullptr, true, 0.1, 1e-5, false)},
       {"aten::scaled_dot_product_attention", list(value(x), value(x), value(x), nullptr, 0.5)},
       {"aten::softmax.int", list(value(x), axis)},
       {"aten::cat", list(list(value(x), value(x)), axis)},
@@ -261,7 +264,9 @@ void RandomGraph::add_likely() {
       {"aten::chunk", list(value(x), 2, axis)},
       {"sym::tuple", list(list(value(x), 1, value(tensor().value)))},
       {"sym::getitem", list(value(values_ - 1), static_cast<std::int64_t>(below(3)) - 1)},
-      {"aten::gru.input", list(value(x), value(tensor().value), list(bound("gru.0"), bound("gru.1")), false, 1, 0.0, true, false, once_in(2))},
+      {"aten::gru.input",
+       list(value(x), value(tensor().value), list(bound("gru.0"), bound("gru.1")), false, 1, 0.0,
+            true, false, once_in(2))},
       {"aten::bmm", list(value(x), value(tensor().value))},
       {"aten::matmul", list(value(x), value(tensor().value))},
       {"aten::copy_", list(value(x), value(tensor().value))},

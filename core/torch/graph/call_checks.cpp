@@ -47,9 +47,8 @@ void check_split(const std::string& op, const Operands& operands) {
 // INT_MIN / -1 has no result, and the processor stops whoever asks for it.
 void check_division(const Operands& operands) {
   const auto& dividend = operands[0].toTensor();
-  const auto type = operands[1].isTensor()
-                        ? at::result_type(dividend, operands[1].toTensor())
-                        : at::result_type(dividend, operands[1].toScalar());
+  const auto type = operands[1].isTensor() ? at::result_type(dividend, operands[1].toTensor())
+                                           : at::result_type(dividend, operands[1].toScalar());
   if (type != at::kLong && type != at::kInt) return;
   const auto least = type == at::kLong ? std::numeric_limits<std::int64_t>::min()
                                        : std::int64_t{std::numeric_limits<std::int32_t>::min()};
@@ -64,7 +63,8 @@ void check_division(const Operands& operands) {
 void check_indices(const Operands& operands) {
   for (const IValue& index : operands[1].toListRef())
     if (index.isTensor() && index.toTensor().defined() &&
-        (index.toTensor().scalar_type() == at::kBool || index.toTensor().scalar_type() == at::kByte))
+        (index.toTensor().scalar_type() == at::kBool ||
+         index.toTensor().scalar_type() == at::kByte))
       refuse("the shape of a result would tell of the data", "whole numbers as indices", "a mask");
 }
 
@@ -108,8 +108,7 @@ void check_recurrent(const std::string& op, const Operands& operands) {
       const auto width = layer == 0 ? x.size(2) : output * directions;
       check_shape(*parameter++, {gates * hidden, width}, x);
       check_shape(*parameter++, {gates * hidden, output}, x);
-      for (int bias = 0; biases && bias < 2; ++bias)
-        check_shape(*parameter++, {gates * hidden}, x);
+      for (int bias = 0; biases && bias < 2; ++bias) check_shape(*parameter++, {gates * hidden}, x);
       if (projected) check_shape(*parameter++, {output, hidden}, x);
     }
 }
@@ -117,7 +116,8 @@ void check_recurrent(const std::string& op, const Operands& operands) {
 void check_attention(const Operands& operands) {
   for (std::size_t i = 0; i < 3; ++i)
     if (operands[i].toTensor().dim() < 2)
-      refuse("attention over a vector", "at least two axes", c10::str(operands[i].toTensor().sizes()));
+      refuse("attention over a vector", "at least two axes",
+             c10::str(operands[i].toTensor().sizes()));
 }
 
 bool divides_integers(const std::string& op) {
@@ -162,7 +162,8 @@ void check_extent(const IValue& result) {
     if (!tensor.defined()) continue;
     auto bytes = static_cast<std::int64_t>(tensor.element_size());
     for (const auto extent : tensor.sizes())
-      if (__builtin_mul_overflow(bytes, std::max<std::int64_t>(extent, 1), &bytes) || bytes > limit)
+      if (extent < 0 || __builtin_mul_overflow(bytes, std::max<std::int64_t>(extent, 1), &bytes) ||
+          bytes > limit)
         refuse("the network makes a tensor that is larger than it may be",
                "at most " + std::to_string(limit) + " bytes", c10::str(tensor.sizes()));
   }

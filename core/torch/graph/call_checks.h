@@ -16,7 +16,8 @@ namespace collegium::graph {
 void check_operands(const Call& call, const std::vector<c10::IValue>& operands);
 
 // After it. Throws DataError: a tensor that would not fit the memory limit if it were written out,
-// as the largest views do not; whatever walks over it would take for ever.
+// as the largest views do not (whatever walks over it would take for ever), or that has fewer than
+// no elements, as some operators make of empty ones.
 void check_extent(const c10::IValue& result);
 
 // The tensors of a value: itself, or those of a tuple or list.

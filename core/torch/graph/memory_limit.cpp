@@ -40,8 +40,8 @@ using Count = MemoryLimit::Count;
 
 thread_local std::shared_ptr<Count> counted;
 
-// Counts for threads that have a limit, and is what was there before for the others. What it counted
-// is found by its address, since libraries under torch hand memory back by nothing else.
+// Counts for threads that have a limit, and is what was there before for the others. What it
+// counted is found by its address, since libraries under torch hand memory back by nothing else.
 class CountingAllocator final : public c10::Allocator {
  public:
   explicit CountingAllocator(c10::Allocator& inner) : inner_(inner) {}

@@ -26,6 +26,12 @@ bool is_memory_flag(const std::string& name) {
   return name == "pin_memory" || name == "sparse" || name == "sparse_grad";
 }
 
+// Numbers that stand for one of three ways. Whatever else they are, some operators take it for none
+// of them and give back memory that nobody wrote to.
+bool is_way(const std::string& name) {
+  return name == "reduction" || name == "interpolation_mode" || name == "padding_mode";
+}
+
 class Fit {
  public:
   Fit(const GraphNode& node, const std::string& where) : node_(node), where_(where) {}
@@ -50,11 +56,7 @@ class Fit {
       } else {
         refuse("an argument '" + formal.name() + "'", "none");
       }
-      const auto& operand = call.operands.back();
-      if (is_memory_flag(formal.name()) && operand.kind != Operand::Kind::constant)
-        misfit(*formal.real_type(), formal.name());
-      if (is_memory_flag(formal.name()) && operand.constant.isBool() && operand.constant.toBool())
-        refuse("no '" + formal.name() + "'", "true");
+      check_meaning(call.operands.back(), formal.name());
     }
     if (named != node_.kwargs.size())
       refuse("keywords of this operator, each given once", "others");
@@ -89,6 +91,17 @@ class Fit {
   }
 
  private:
+  void check_meaning(const Operand& operand, const std::string& name) const {
+    const bool flag = is_memory_flag(name), way = is_way(name) && !operand.constant.isString();
+    if (!flag && !way) return;
+    if (operand.kind != Operand::Kind::constant) refuse("a constant as '" + name + "'", "a value");
+    if (flag && operand.constant.isBool() && operand.constant.toBool())
+      refuse("no '" + name + "'", "true");
+    if (way &&
+        (!operand.constant.isInt() || operand.constant.toInt() < 0 || operand.constant.toInt() > 2))
+      refuse("0, 1 or 2 as '" + name + "'", "something else");
+  }
+
   Operand argument(const GraphArgument& given, const c10::Type& type,
                    const std::string& name) const {
     if (type.kind() == K::OptionalType) {
