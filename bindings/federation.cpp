@@ -4,6 +4,7 @@
 #include <optional>
 #include <thread>
 
+#include "base/signature.h"
 #include "bindings.h"
 #include "collegium/error.h"
 #include "config/federation_config.h"
@@ -242,6 +243,19 @@ py::tuple new_keys(const std::string& name, const std::string& folder) {
   return py::make_tuple(file.string() + ".secret", file.string() + ".public");
 }
 
+std::string sign_with(const std::string& secret, const std::string& text) {
+  return to_hex(sign_text(KeyPair::load(secret).signing, text));
+}
+
+// False also for what is no key or no signature.
+bool signature_holds(const std::string& key, const std::string& text,
+                     const std::string& signature) {
+  VerifyKey verify_key;
+  Signature bytes;
+  return from_hex(key, verify_key) && from_hex(signature, bytes) &&
+         verify_text(verify_key, text, bytes);
+}
+
 }  // namespace
 
 void def_federation(py::module_& m) {
@@ -254,6 +268,8 @@ void def_federation(py::module_& m) {
   m.def("add_to_log", &add_to_log);
   m.def("write_initial", &write_initial);
   m.def("new_keys", &new_keys);
+  m.def("sign_with", &sign_with, py::arg("secret"), py::arg("text"));
+  m.def("signature_holds", &signature_holds, py::arg("key"), py::arg("text"), py::arg("signature"));
   m.def("simulate", &simulate_run);
   m.def("serve", &serve_run);
   m.def("join", &join_run);

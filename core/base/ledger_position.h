@@ -5,10 +5,10 @@
 
 namespace collegium {
 
-// A charge of a privacy ledger and all before it, in 40 bytes: whoever keeps it can tell later
-// whether a ledger still contains it.
+// A charge of a privacy ledger, or an entry of a signed log, and all before it, in 40 bytes:
+// whoever keeps it can tell later whether the chain still contains it.
 struct LedgerPosition {
-  std::int64_t seq = 0;  // of the charge; 0: an empty ledger
+  std::int64_t seq = 0;  // of the row; 0: an empty chain
   Digest head{};         // hash of its row, and so of the whole chain up to it
   bool operator==(const LedgerPosition&) const = default;
 };

@@ -14,6 +14,10 @@ void ready() {
   if (done < 0) throw std::runtime_error("libsodium could not be initialised");
 }
 
+std::span<const std::uint8_t> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
 }  // namespace
 
 // The seed, and behind it the verify key.
@@ -63,6 +67,14 @@ bool verify(const VerifyKey& key, std::span<const std::uint8_t> message,
   ready();
   return crypto_sign_verify_detached(signature.data(), message.data(), message.size(),
                                      key.data()) == 0;
+}
+
+Signature sign_text(const SigningKey& key, std::string_view text) {
+  return key.sign(bytes_of(text));
+}
+
+bool verify_text(const VerifyKey& key, std::string_view text, const Signature& signature) {
+  return verify(key, bytes_of(text), signature);
 }
 
 }  // namespace collegium

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string_view>
 
 namespace collegium {
 
@@ -33,5 +34,8 @@ class SigningKey {
 // Keys of small order and signatures that are not in their one canonical form verify nothing.
 bool verify(const VerifyKey& key, std::span<const std::uint8_t> message,
             const Signature& signature);
+
+Signature sign_text(const SigningKey& key, std::string_view text);
+bool verify_text(const VerifyKey& key, std::string_view text, const Signature& signature);
 
 }  // namespace collegium

@@ -51,6 +51,7 @@ PolicyConfig PolicyConfig::read(const Settings& table) {
     budget.delta = number_between(privacy, "delta", 0.0, 0.0, 1.0);
     config.privacy = budget;
   }
+  config.hash = hash_text(table.to_toml());
   config.models = table.texts("models");
   for (const std::string& model : config.models) check_word(table, "models", model);
   config.graph = GraphPolicyConfig::read(table.table("graph"));

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/hash.h"
 #include "collegium/settings.h"
 #include "config/plugin_files.h"
 
@@ -58,6 +59,7 @@ struct PolicyConfig {
   double release_every = 0;  // seconds: a private result leaves at a multiple of it after its task
   bool pinned_plugins = false;  // a library without a pin under [plugins] is not loaded
 
+  Digest hash{};  // of the table as it was written
   static PolicyConfig read(const Settings& table);
 };
 

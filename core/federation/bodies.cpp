@@ -64,18 +64,36 @@ std::vector<Metric> read_metrics(const Settings& body) {
   return metrics;
 }
 
-void write_position(Settings& body, const std::optional<LedgerPosition>& ledger) {
-  if (!ledger) return;
+void write_position(Settings& body, const char* key, const std::optional<LedgerPosition>& at) {
+  if (!at) return;
   Settings table;
-  table.set("seq", ledger->seq);
-  table.set("head", to_hex(ledger->head));
-  body.set("ledger", table);
+  table.set("seq", at->seq);
+  table.set("head", to_hex(at->head));
+  body.set(key, table);
 }
 
-std::optional<LedgerPosition> read_position(const Settings& body) {
-  if (!body.contains("ledger")) return {};
-  const Settings table = body.table("ledger");
+std::optional<LedgerPosition> read_position(const Settings& body, const char* key) {
+  if (!body.contains(key)) return {};
+  const Settings table = body.table(key);
   return LedgerPosition{table.integer_in("seq", 0, 0, kMost), digest_of(table, "head")};
+}
+
+// Keys and signatures.
+template <class Bytes>
+void write_bytes(Settings& body, const char* key, const std::optional<Bytes>& bytes) {
+  if (bytes) body.set(key, to_hex(*bytes));
+}
+
+template <class Bytes>
+std::optional<Bytes> read_bytes(const Settings& body, const char* key) {
+  if (!body.contains(key)) return {};
+  Bytes bytes;
+  const std::string hex = body.text(key);
+  if (from_hex(hex, bytes)) return bytes;
+  throw ConfigError({.what = std::string("'") + key + "' cannot be read",
+                     .where = body.where(key),
+                     .expected = std::to_string(2 * bytes.size()) + " hex digits",
+                     .found = hex.substr(0, 80)});
 }
 
 std::optional<double> maybe_number(const Settings& body, const char* key) {
@@ -114,6 +132,12 @@ void Instructions::write(Settings& body) const {
   body.set("mechanism", mechanism);
 }
 
+Digest Instructions::hash() const {
+  Settings tables;
+  write(tables);
+  return hash_text(tables.to_toml());
+}
+
 Instructions Instructions::read(const Settings& body) {
   return {body.table("network"), body.table("training"), body.table("privacy"),
           body.table("mechanism")};
@@ -132,11 +156,13 @@ Settings JoinBody::write() const {
   body.set("protocol", protocol);
   body.set("software", software);
   body.set("layout", layout);
+  write_bytes(body, "signing", signing);
   return body;
 }
 
 JoinBody JoinBody::read(const Settings& body) {
-  return {body.integer("protocol"), body.text("software", ""), body.text("layout", "")};
+  return {body.integer("protocol"), body.text("software", ""), body.text("layout", ""),
+          read_bytes<VerifyKey>(body, "signing")};
 }
 
 Settings WelcomeBody::write() const {
@@ -145,13 +171,15 @@ Settings WelcomeBody::write() const {
   body.set("layout", layout);
   body.set("rounds", static_cast<std::int64_t>(rounds));
   instructions.write(body);
-  write_position(body, ledger);
+  write_position(body, "ledger", ledger);
+  write_bytes(body, "signing", signing);
   return body;
 }
 
 WelcomeBody WelcomeBody::read(const Settings& body) {
-  return {body.text("name", ""), body.text("layout"), count_of(body, "rounds", 0),
-          Instructions::read(body), read_position(body)};
+  return {body.text("name", ""),         body.text("layout"),
+          count_of(body, "rounds", 0),   Instructions::read(body),
+          read_position(body, "ledger"), read_bytes<VerifyKey>(body, "signing")};
 }
 
 Settings ReasonBody::write() const {
@@ -162,6 +190,8 @@ Settings ReasonBody::write() const {
   if (!fatal) body.set("fatal", false);
   if (update) body.set("update", to_hex(*update));
   write_metrics(body, metrics);
+  write_position(body, "recorded", recorded);
+  write_bytes(body, "signature", signature);
   return body;
 }
 
@@ -171,7 +201,9 @@ ReasonBody ReasonBody::read(const Settings& body) {
                   .attempt = count_of(body, "attempt", 0),
                   .fatal = body.boolean("fatal", true),
                   .update = {},
-                  .metrics = read_metrics(body)};
+                  .metrics = read_metrics(body),
+                  .recorded = read_position(body, "recorded"),
+                  .signature = read_bytes<Signature>(body, "signature")};
   if (body.contains("update")) read.update = digest_of(body, "update");
   return read;
 }
@@ -229,8 +261,10 @@ Settings ResultBody::write() const {
     if (lifetime && std::isfinite(*lifetime)) spent.set("lifetime", *lifetime);
     body.set("spent", spent);
   }
-  write_position(body, ledger);
+  write_position(body, "ledger", ledger);
+  write_position(body, "recorded", recorded);
   body.set("update", update.write());
+  write_bytes(body, "signature", signature);
   return body;
 }
 
@@ -251,8 +285,10 @@ ResultBody ResultBody::read(const Settings& body) {
           .epsilon = of_spent("epsilon"),
           .lifetime = of_spent("lifetime"),
           .delta = delta,
-          .ledger = read_position(body),
-          .update = BlobNote::read(body, "update")};
+          .ledger = read_position(body, "ledger"),
+          .recorded = read_position(body, "recorded"),
+          .update = BlobNote::read(body, "update"),
+          .signature = read_bytes<Signature>(body, "signature")};
 }
 
 Settings PongBody::write() const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/ledger_position.h"
+#include "base/signature.h"
 #include "federation/trainer.h"
 #include "wire/blob.h"
 #include "wire/message.h"
@@ -44,12 +45,14 @@ struct Instructions {
   void write(Settings& body) const;
   static Instructions read(const Settings& body);
   bool operator==(const Instructions& other) const;
+  Digest hash() const;  // both ends write it into their logs
 };
 
 struct JoinBody {
   std::int64_t protocol = kProtocolVersion;
   std::string software;
-  std::string layout;  // hash; empty: not known yet
+  std::string layout;                     // hash; empty: not known yet
+  std::optional<VerifyKey> signing = {};  // the key it signs its results with
 
   Settings write() const;
   static JoinBody read(const Settings& body);
@@ -63,6 +66,7 @@ struct WelcomeBody {
   // The latest position of the site's ledger that it told in this run: the ledger must still
   // contain it.
   std::optional<LedgerPosition> ledger = {};
+  std::optional<VerifyKey> signing = {};  // the key the coordinator signs with
 
   Settings write() const;
   static WelcomeBody read(const Settings& body);
@@ -76,6 +80,9 @@ struct ReasonBody {
   bool fatal = true;                  // refuse: false asks the site to join again
   std::optional<Digest> update = {};  // accepted and rejected: which result
   std::vector<Metric> metrics = {};   // leave: of the final model
+  // accepted: see acceptance_statement()
+  std::optional<LedgerPosition> recorded = {};
+  std::optional<Signature> signature = {};
 
   Settings write() const;
   static ReasonBody read(const Settings& body);
@@ -107,7 +114,9 @@ struct ResultBody {
   std::string note;
   std::optional<double> epsilon, lifetime, delta;  // see Contribution
   std::optional<LedgerPosition> ledger;
+  std::optional<LedgerPosition> recorded = {};  // where the site's signed log stood
   BlobNote update;
+  std::optional<Signature> signature = {};  // of contribution_statement()
 
   Settings write() const;
   static ResultBody read(const Settings& body);

@@ -35,6 +35,7 @@ struct Member {
   std::string absence = "it has not joined yet";
   std::string software;
   std::optional<LedgerPosition> ledger;  // the latest it told in this run
+  std::optional<VerifyKey> signing;      // the key of its signatures
   double heard = 0, pinged = 0;
   std::int64_t step = 0, steps = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;

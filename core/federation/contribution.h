@@ -7,11 +7,18 @@
 #include <vector>
 
 #include "base/ledger_position.h"
+#include "base/signature.h"
 #include "federation/trainer.h"
 #include "wire/blob.h"
 #include "wire/message.h"
 
 namespace collegium {
+
+// A statement (federation/statements.h) and who signed it can be proved by it to anybody.
+struct Signed {
+  std::string text;
+  Signature signature{};
+};
 
 // What became of one cohort member in one round. Every member of every round has one: nobody is
 // dropped in silence.
@@ -41,6 +48,8 @@ struct Contribution {
   std::optional<double> lifetime;  // of everything its data set was ever charged for
   std::optional<double> delta;     // of both
   std::optional<LedgerPosition> ledger;
+  std::optional<Signed> claim = {};    // the site's
+  std::optional<Signed> receipt = {};  // the coordinator's, when accepted
 };
 std::string_view name_of(Contribution::State state);
 
@@ -52,6 +61,7 @@ struct RoundRecord {
   std::string reason;            // why it was abandoned
   double opened = 0, ended = 0;  // seconds since the Unix epoch
   std::uint64_t bytes_in = 0, bytes_out = 0;
+  Digest before{}, after{};  // the model handed out, and the one it left; zeros: none
   std::vector<Contribution> contributions;  // in cohort order
 };
 

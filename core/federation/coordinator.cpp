@@ -46,7 +46,9 @@ Coordinator::State::State(CoordinatorOptions the_options, CoordinatorResume resu
       resumed(resume.closed_round > 0),
       closed_round(resume.closed_round),
       model(std::move(resume.model)),
-      last(std::move(resume.last)) {
+      last(std::move(resume.last)),
+      recorded(resume.recorded),
+      recorded_since(resume.recorded) {
   const auto refuse = [](const char* what, std::string expected, std::string found) {
     throw ConfigError({.what = what, .expected = std::move(expected), .found = std::move(found)});
   };
@@ -60,9 +62,12 @@ Coordinator::State::State(CoordinatorOptions the_options, CoordinatorResume resu
   }
   if (options.staging < 1) refuse("staging must hold an update", "at least 1", "0");
   if (options.attempts < 1) refuse("a round needs an attempt", "at least 1", "0");
-  for (Member& member : cohort.members())
+  for (Member& member : cohort.members()) {
     if (const auto known = resume.ledgers.find(member.name); known != resume.ledgers.end())
       member.ledger = known->second;
+    if (const auto key = options.signers.find(member.name); key != options.signers.end())
+      member.signing = key->second;
+  }
 }
 
 void Coordinator::State::log(Level level, std::string_view site, std::string text) {
@@ -186,6 +191,14 @@ void Coordinator::State::on_join(std::string_view site, const Message& message) 
     return refuse("layout", "the site's network has the layout " + body.layout.substr(0, 64) +
                                 ", this run's is " + options.layout);
   }
+  const bool registered = options.signers.contains(member->name);
+  if (registered && body.signing && body.signing != member->signing) {
+    member->absence = "it signs with another key than the one it is registered with";
+    return refuse("wrong_key",
+                  "the site signs with another key than the one in its public file here: "
+                  "send that file again");
+  }
+  if (!registered) member->signing = body.signing;
   const bool anew = !member->here;
   member->joined = true;
   member->left_for_good = false;
@@ -195,11 +208,13 @@ void Coordinator::State::on_join(std::string_view site, const Message& message) 
   heard(*member);
   if (anew) log(Level::info, site, "joined");
   if (phase == Phase::ending) return send_finished(*member, message.request);
-  const WelcomeBody welcome{options.name,
-                            options.layout,
-                            options.rounds,
-                            {options.network, options.training, options.privacy, options.mechanism},
-                            member->ledger};
+  const WelcomeBody welcome{
+      options.name,
+      options.layout,
+      options.rounds,
+      {options.network, options.training, options.privacy, options.mechanism},
+      member->ledger,
+      options.signing ? std::optional(options.signing->verify_key()) : std::nullopt};
   send(site, Kind::welcome, closed_round + 1, message.request, welcome.write());
   if (phase == Phase::starting) return check_start();
   const bool answered_for = member->stage == Stage::announced || member->stage == Stage::pulling;

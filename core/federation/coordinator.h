@@ -28,6 +28,10 @@ struct CoordinatorOptions {
   std::uint64_t attempts = 3;   // at one round before the run is given up
   bool charges_rounds = false;  // central privacy: a round is paid for before it is aggregated
   std::string layout;           // its hash
+  std::optional<SigningKey> signing = {};  // for what it accepts
+  // Whose results must be signed with which key. A site that is not named here is believed the key
+  // that it joins with, or none.
+  std::map<std::string, VerifyKey, std::less<>> signers = {};
   RoundRules rules;
   Settings network, training, privacy,
       mechanism;                 // the tables of the configuration, handed on as they are
@@ -52,6 +56,7 @@ struct CoordinatorResume {
   std::vector<Contribution>
       last;  // of the closed round: repeated results get the same answer as before the restart
   std::map<std::string, LedgerPosition> ledgers = {};  // by site, the latest they told
+  std::optional<LedgerPosition> recorded = {};         // where the signed log stands
 };
 
 struct SiteView {

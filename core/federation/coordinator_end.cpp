@@ -60,9 +60,13 @@ void Coordinator::State::persist(bool closed, const std::string& reason) {
             .ended = now,
             .bytes_in = 0,
             .bytes_out = 0,
+            .before = model->id.digest,
+            .after = next_model ? next_model->id.digest : Digest{},
             .contributions = {}};
   for (const Member& member : cohort.members()) {
-    record.contributions.push_back(member.contribution);
+    Contribution& contribution = record.contributions.emplace_back(member.contribution);
+    if (closed && options.signing && contribution.state == Contribution::State::accepted)
+      contribution.receipt = receipt_for(member.name, round, contribution.update->digest);
     record.bytes_in += member.bytes_in;
     record.bytes_out += member.bytes_out;
   }
@@ -73,6 +77,7 @@ void Coordinator::State::persist(bool closed, const std::string& reason) {
 
 void Coordinator::State::on(const at_coordinator::RoundPersisted& event) {
   if (phase != Phase::persisting || event.round != round || event.attempt != attempt) return;
+  if (event.recorded) recorded_since = event.recorded;
   if (record.closed) {
     closed_round = round;
     model = std::exchange(next_model, nullptr);

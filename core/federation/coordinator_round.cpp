@@ -4,6 +4,7 @@
 
 #include "collegium/error.h"
 #include "federation/coordinator_state.h"
+#include "federation/statements.h"
 
 namespace collegium {
 
@@ -21,6 +22,7 @@ void Coordinator::State::open_attempt() {
   opened = now;
   deadline = now + options.round_deadline;
   in_before = out_before = 0;
+  recorded = recorded_since;
   for (Member& member : cohort.members()) {
     member.begin_attempt();
     in_before += member.bytes_in;
@@ -141,8 +143,7 @@ void Coordinator::State::on_old_result(Member& member, const Message& message) {
   if (known != counted.end()) {
     const auto mine = known->second.find(member.name);
     if (mine != known->second.end() && mine->second == digest) {
-      return send(member.name, Kind::accepted, message.round, message.request,
-                  ReasonBody{.update = digest}.write());
+      return accept(member.name, message.round, message.request, digest);
     }
   } else if (message.round != closed_round || last.empty()) {
     return;  // closed before this process started: whether it counted is not known here
@@ -168,6 +169,15 @@ void Coordinator::State::announce(Member& member, const Message& message, const 
   contribution.bytes = body.update.id.size;
   contribution.seconds = member.task_first ? now - *member.task_first : 0;
   member.request = message.request;
+  if (member.signing) {
+    const std::string claim = contribution_statement(options.run, member.name, round, body);
+    if (!body.signature || !verify_text(*member.signing, claim, *body.signature)) {
+      return reject(member, RefusalCode::bad_signature,
+                    body.signature ? "its claim is not signed by the site's key"
+                                   : "its claim carries no signature");
+    }
+    contribution.claim = Signed{claim, *body.signature};
+  }
   if (body.model != model->id.digest) {
     return reject(member, RefusalCode::wrong_model,
                   "trained on the model " + to_hex(body.model).substr(0, 16) +
@@ -219,17 +229,30 @@ void Coordinator::State::on_failed(Member& member, const Message& message) {
   advance();
 }
 
+Signed Coordinator::State::receipt_for(std::string_view site, std::uint64_t of_round,
+                                       const Digest& update) const {
+  std::string text = acceptance_statement(options.run, site, of_round, update, recorded);
+  const Signature signature = sign_text(*options.signing, text);
+  return {std::move(text), signature};
+}
+
+void Coordinator::State::accept(std::string_view site, std::uint64_t of_round,
+                                std::uint64_t request, const Digest& update) {
+  ReasonBody body{.update = update};
+  if (options.signing) {
+    body.recorded = recorded;
+    body.signature = receipt_for(site, of_round, update).signature;
+  }
+  send(site, Kind::accepted, of_round, request, body.write());
+}
+
 void Coordinator::State::answer(const Member& member, std::uint64_t of_round, std::uint64_t request,
                                 const Contribution& contribution) {
-  ReasonBody body;
+  if (contribution.state == Contribution::State::accepted)
+    return accept(member.name, of_round, request, contribution.update->digest);
+  ReasonBody body{.code = contribution.code, .reason = contribution.reason};
   if (contribution.update) body.update = contribution.update->digest;
-  if (contribution.state == Contribution::State::accepted) {
-    send(member.name, Kind::accepted, of_round, request, body.write());
-  } else {
-    body.code = contribution.code;
-    body.reason = contribution.reason;
-    send(member.name, Kind::rejected, of_round, request, body.write());
-  }
+  send(member.name, Kind::rejected, of_round, request, body.write());
 }
 
 void Coordinator::State::refuse_result(const Member& member, const Message& message,

@@ -38,7 +38,9 @@ struct Coordinator::State {
   std::uint64_t round = 0, attempt = 0;
   double opened = 0, deadline = 0;
   std::uint64_t in_before = 0, out_before = 0;  // bytes of all sites when the attempt opened
-  RoundRecord record;                           // while it is being written
+  std::optional<LedgerPosition> recorded;  // where the signed log stood when the attempt opened
+  std::optional<LedgerPosition> recorded_since;
+  RoundRecord record;  // while it is being written
   SharedBlob next_model;
 
   bool stopping = false;
@@ -76,6 +78,9 @@ struct Coordinator::State {
   void announce(Member& member, const Message& message, const ResultBody& body);
   void remember_ledger(Member& member, const ResultBody& body);
   void on_old_result(Member& member, const Message& message);
+  Signed receipt_for(std::string_view site, std::uint64_t of_round, const Digest& update) const;
+  void accept(std::string_view site, std::uint64_t of_round, std::uint64_t request,
+              const Digest& update);
   void answer(const Member& member, std::uint64_t of_round, std::uint64_t request,
               const Contribution& contribution);
   void refuse_result(const Member& member, const Message& message, std::optional<Digest> update,

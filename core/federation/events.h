@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/record.h"
 #include "federation/contribution.h"
 #include "federation/round_rules.h"
 #include "federation/trainer.h"
@@ -103,6 +104,7 @@ struct AggregationFailed {
 };
 struct RoundPersisted {
   std::uint64_t round = 0, attempt = 0;
+  std::optional<LedgerPosition> recorded = {};  // where the coordinator's signed log stands
 };
 struct PersistFailed {
   std::uint64_t round = 0, attempt = 0;
@@ -254,6 +256,7 @@ struct Trained {
   std::uint64_t job = 0;
   TrainResult result;
   SharedBlob update;
+  std::optional<LedgerPosition> recorded = {};  // where the site's signed log stands
 };
 // Under privacy the reason stays at the site.
 struct TrainFailed {
@@ -341,6 +344,11 @@ struct Serve {
 struct KeepFinalModel {
   Bytes model;
 };  // the run's result: save it, if the site wants it
+// Append it to the site's signed log, unless it stands there to the letter: a process that was
+// killed says again what it said.
+struct Log {
+  Record record;
+};
 // The last action; what was sent before still goes out. `refused`: the coordinator will not have
 // this site.
 struct Stop {
@@ -362,7 +370,7 @@ using SiteAction =
     std::variant<at_site::Send, at_site::FindNetwork, at_site::Prepare, at_site::Pull,
                  at_site::CancelPull, at_site::Reserve, at_site::Train, at_site::AbortTraining,
                  at_site::Evaluate, at_site::Persist, at_site::Serve, at_site::KeepFinalModel,
-                 at_site::Stop, LogEvent>;
+                 at_site::Log, at_site::Stop, LogEvent>;
 
 using SiteActions = std::vector<SiteAction>;
 

@@ -32,6 +32,8 @@ std::string_view name_of(RefusalCode code) {
       return "not_finite";
     case RefusalCode::norm_too_large:
       return "norm_too_large";
+    case RefusalCode::bad_signature:
+      return "bad_signature";
     case RefusalCode::corrupted:
       return "corrupted";
     case RefusalCode::pull_failed:

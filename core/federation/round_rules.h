@@ -21,8 +21,9 @@ enum class RefusalCode : std::uint8_t {
   bad_steps,
   not_finite,
   norm_too_large,
-  corrupted,   // the bytes are not those announced
-  pull_failed  // the bytes could not be had in time
+  bad_signature,  // what it claims is not signed by the site's key
+  corrupted,      // the bytes are not those announced
+  pull_failed     // the bytes could not be had in time
 };
 std::string_view name_of(RefusalCode code);
 

@@ -70,7 +70,11 @@ void Site::State::join() {
   join_request = ++requests;
   join_sent = now;
   send(Kind::join, 0, join_request,
-       JoinBody{.protocol = kProtocolVersion, .software = options.software, .layout = layout}
+       JoinBody{
+           .protocol = kProtocolVersion,
+           .software = options.software,
+           .layout = layout,
+           .signing = options.signing ? std::optional(options.signing->verify_key()) : std::nullopt}
            .write());
 }
 
@@ -158,6 +162,7 @@ void Site::State::on_welcome(const Message& message) {
     phase = Phase::idle;
   }
   if (first) log(Level::info, "joined the run '" + welcome.name + "'");
+  if (new_run) record_welcome();
   if (pulling) pull();  // the line may have been cut
   if (!layout.empty()) return require_layout();
   if (!preparing) obtain_network();

@@ -24,6 +24,10 @@ struct SiteOptions {
   std::string software = "collegium";
   std::string layout;  // hash, when the network is there already; empty: Prepare asks for it
   PolicyCheck policy;  // empty: everything is allowed
+  std::string policy_hash = {};            // of [policy], for the signed log
+  std::optional<SigningKey> signing = {};  // for its results
+  // The key that must have signed what the coordinator accepts; empty: the one it welcomes with.
+  std::optional<VerifyKey> coordinator = {};
 
   // Seconds.
   double join_after = 1;  // first repeat of a join; doubles up to join_at_most

@@ -41,6 +41,7 @@ void Site::State::continue_final() {
   if (!final_kept) {
     final_kept = true;
     act(at_site::KeepFinalModel{*model});
+    record("final", {{"round", std::to_string(final_round)}, {"model", to_hex(model_id.digest)}});
   }
   if (!final_body->evaluate || layout.empty() || withholds()) return end_final("");
   if (training != 0) return;  // the one that was given up ends first
@@ -71,6 +72,7 @@ void Site::State::stop(Outcome outcome, const std::string& why) {
   supersede();
   phase = Phase::stopped;
   reason = why;
+  record("ended", {{"outcome", std::string(name_of(outcome))}, {"reason", why}});
   act(at_site::Stop{outcome, why});
 }
 

@@ -145,6 +145,16 @@ struct Site::State {
   void stop(Outcome outcome, const std::string& why);
 
   void act(SiteAction action) { actions.push_back(std::move(action)); }
+  // site_record.cpp: what goes into the signed log
+  void record(std::string kind, std::map<std::string, std::string> fields);
+  void record_welcome();
+  void record_task(const std::optional<PolicyRefusal>& refusal);
+  void record_result(const Settings& body);
+  bool record_answer(const Message& message, const ReasonBody& body);  // false: a forged signature
+  const std::optional<VerifyKey>& coordinator_key() const {
+    return options.coordinator ? options.coordinator : welcome.signing;
+  }
+
   void log(LogEvent::Level level, std::string text) {
     act(LogEvent{level, options.name, std::move(text)});
   }

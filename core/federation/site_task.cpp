@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "federation/site_state.h"
+#include "federation/statements.h"
 
 namespace collegium {
 
@@ -45,11 +46,10 @@ void Site::State::start(Task next) {
   failure.clear();
   reason.clear();
   step = steps = 0;
-  if (options.policy) {
-    if (const auto refusal = options.policy(task->raw)) {
-      return fail("policy",
-                  "the site's policy refuses it (" + refusal->rule + "): " + refusal->text);
-    }
+  const auto refusal = options.policy ? options.policy(task->raw) : std::nullopt;
+  record_task(refusal);
+  if (refusal) {
+    return fail("policy", "the site's policy refuses it (" + refusal->rule + "): " + refusal->text);
   }
   if (stored && stored->run == run && stored->round == task->round &&
       stored->model == task->body.model.id.digest) {
@@ -197,6 +197,7 @@ void Site::State::on(const at_site::Trained& event) {
                   .lifetime = {},
                   .delta = {},
                   .ledger = {},
+                  .recorded = event.recorded,
                   .update = {event.update->id, false}};
   if (!withholds() || releases_metrics()) {
     std::copy_if(result.metrics.begin(), result.metrics.end(), std::back_inserter(body.metrics),
@@ -260,6 +261,11 @@ void Site::State::fail(const std::string& code, const std::string& text,
   phase = Phase::failed;
   failure = code;
   reason = text;
+  if (code != "policy")  // that stands there, with its rule
+    record("failed", {{"round", std::to_string(task->round)},
+                      {"attempt", std::to_string(task->body.attempt)},
+                      {"code", code},
+                      {"reason", text}});
   log(Level::error,
       "round " + std::to_string(task->round) + " failed: " + (own_text.empty() ? text : own_text));
   send_failure();
@@ -273,15 +279,21 @@ void Site::State::send_failure() {
 void Site::State::announce() {
   release_at.reset();
   const bool is_inline = stored->update->id.size <= options.inline_limit;
+  Settings body = stored->body;
+  body.set("attempt", static_cast<std::int64_t>(task->body.attempt));
+  body.set("update", BlobNote{stored->update->id, is_inline}.write());
+  if (options.signing) {
+    const std::string claim =
+        contribution_statement(run, options.name, stored->round, ResultBody::read(body));
+    body.set("signature", to_hex(sign_text(*options.signing, claim)));
+  }
   if (phase != Phase::announced) {
+    record_result(body);
     if (!is_inline) act(at_site::Serve{stored->update, stored->round});
     phase = Phase::announced;
     result_delay = options.result_after;
   }
   result_sent = now;
-  Settings body = stored->body;
-  body.set("attempt", static_cast<std::int64_t>(task->body.attempt));
-  body.set("update", BlobNote{stored->update->id, is_inline}.write());
   send(Kind::result, stored->round, ++requests, std::move(body),
        is_inline ? stored->update->bytes : Bytes{});
 }
@@ -290,6 +302,7 @@ void Site::State::on_answer(const Message& message) {
   if (phase != Phase::announced || message.round != stored->round) return;
   const ReasonBody body = ReasonBody::read(message.body);
   if (body.update && *body.update != stored->update->id.digest) return;
+  if (!record_answer(message, body)) return;
   const std::string name = "the result of round " + std::to_string(message.round);
   if (message.kind == Kind::accepted) {
     phase = Phase::accepted;

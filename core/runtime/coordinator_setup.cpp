@@ -130,4 +130,26 @@ CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& stor
   return setup;
 }
 
+Record begun_record(const CoordinatorSetup& setup, const FederationConfig& config) {
+  const CoordinatorOptions& options = setup.options;
+  const Instructions asked{options.network, options.training, options.privacy, options.mechanism};
+  const auto file = network_file_of(options.network);
+  std::string sites;  // one a line, with the key that must have signed its results
+  for (const std::string& site : options.sites) {
+    const auto key = options.signers.find(site);
+    sites += site + (key == options.signers.end() ? "" : " " + to_hex(key->second)) + "\n";
+  }
+  return {"begun",
+          {{"run", run_text(options.run)},
+           {"name", options.name},
+           {"configuration", to_hex(hash_text(config.canonical()))},
+           {"settings", to_hex(asked.hash())},
+           {"network", file ? to_hex(file->digest) : ""},
+           {"layout", options.layout},
+           {"model", to_hex(setup.resume.model->id.digest)},
+           {"after", std::to_string(setup.resume.closed_round)},
+           {"rounds", std::to_string(options.rounds)},
+           {"sites", sites}}};
+}
+
 }  // namespace collegium

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/record.h"
 #include "collegium/aggregator.h"
 #include "config/federation_config.h"
 #include "federation/coordinator.h"
@@ -36,5 +37,9 @@ RunStore open_run(const FederationConfig& config, const StartModel& start, bool 
 
 CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& store,
                             const StartModel& start);
+
+// What the signed log says when a coordinator starts: what is trained, from which model, and whose
+// signatures count.
+Record begun_record(const CoordinatorSetup& setup, const FederationConfig& config);
 
 }  // namespace collegium

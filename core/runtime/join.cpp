@@ -47,9 +47,14 @@ DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer,
                   const RunEvents& events, const StopHandle& stop) {
   load_configured_plugins(config.plugins, config.policy.pinned_plugins);
 
+  const SiteDriverOptions line = driver_options(config, stop);
+  // For this process alone where there is no identity.
+  const SigningKey signing = line.key ? line.key->signing : SigningKey::generate();
   LedgerVault vault(config.state, {.dataset = config.data.id.empty() ? config.name : config.data.id,
                                    .budget = config.policy.privacy,
-                                   .n_public = config.data.n_public.value_or(0)});
+                                   .n_public = config.data.n_public.value_or(0),
+                                   .site = config.name,
+                                   .signing = signing});
   const auto random = NoiseSource::system().stream(NoisePurpose::mechanism, 0);
   std::shared_ptr<Trainer> trainer;
   TrainerWork::Options options;
@@ -84,12 +89,16 @@ DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer,
   };
   TrainerWork work(std::move(options));
 
-  Site machine({.name = config.name,
-                .software = "collegium " COLLEGIUM_VERSION,
-                .policy = make_policy(config.policy, config.data.n_public.value_or(0)),
-                .release_every = config.policy.release_every},
-               vault.stored());
-  ZmqSiteDriver driver(driver_options(config, stop), machine, work);
+  Site machine(
+      {.name = config.name,
+       .software = "collegium " COLLEGIUM_VERSION,
+       .policy = make_policy(config.policy, config.data.n_public.value_or(0)),
+       .policy_hash = to_hex(config.policy.hash),
+       .signing = signing,
+       .coordinator = line.server_key ? std::optional(line.server_key->signing) : std::nullopt,
+       .release_every = config.policy.release_every},
+      vault.stored());
+  ZmqSiteDriver driver(line, machine, work);
   return driver.run();
 }
 

@@ -18,6 +18,7 @@ ChargeKey key_of(const std::string& run, std::uint64_t round, std::uint64_t atte
 LedgerVault::LedgerVault(const std::filesystem::path& folder, Options options)
     : ledger_(folder), outbox_(folder / "outbox"), options_(std::move(options)) {
   check_outbox();
+  if (options_.signing) log_.emplace(ledger_.database(), options_.site, *options_.signing);
 }
 
 // Every stored result says where the ledger stood when it was charged.
@@ -83,6 +84,14 @@ void LedgerVault::persist(const StoredResult& result, bool charged) {
       outbox_.persist(run, result.round, result.body.to_toml(), result.update->bytes.view);
   if (charged) ledger_.release(key_of(run, result.round, result.attempt), hash);
   outbox_.drop_before(run, result.round);
+}
+
+void LedgerVault::record(const Record& record) {
+  if (log_) log_->append_once(record);
+}
+
+std::optional<LedgerPosition> LedgerVault::recorded() {
+  return log_ ? std::optional(log_->position()) : std::nullopt;
 }
 
 std::optional<StoredResult> LedgerVault::stored() const {

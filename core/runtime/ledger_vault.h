@@ -7,12 +7,13 @@
 #include "config/site_config.h"
 #include "store/ledger.h"
 #include "store/outbox.h"
+#include "store/record_log.h"
 #include "transport/trainer_work.h"
 
 namespace collegium {
 
-// A site's ledger and outbox in one folder: site.db and outbox/. The ledger belongs to the data
-// set, not to a run: what was spent in earlier runs counts.
+// A site's ledger and outbox in one folder: site.db, with the signed log, and outbox/. The ledger
+// belongs to the data set, not to a run: what was spent in earlier runs counts.
 class LedgerVault final : public SiteVault {
  public:
   struct Options {
@@ -20,6 +21,8 @@ class LedgerVault final : public SiteVault {
     std::optional<BudgetConfig> budget = {};  // empty: the one the ledger has, or none
     std::int64_t n_public = 0;
     bool simulation = false;
+    std::string site = {};                   // who writes the signed log
+    std::optional<SigningKey> signing = {};  // empty: there is none
   };
   // Refuses a folder whose outbox holds results of charges that its ledger lacks.
   LedgerVault(const std::filesystem::path& folder, Options options);
@@ -29,6 +32,8 @@ class LedgerVault final : public SiteVault {
   SiteWork::Spent reserve(const TrainTask& task, std::uint64_t attempt,
                           std::span<const PrivacyEvent> cost) override;
   void persist(const StoredResult& result, bool charged) override;
+  void record(const Record& record) override;
+  std::optional<LedgerPosition> recorded() override;
 
   // The newest result that was paid for and may have to be sent again; empty when there is none.
   std::optional<StoredResult> stored() const;
@@ -39,6 +44,7 @@ class LedgerVault final : public SiteVault {
   Ledger ledger_;
   Outbox outbox_;
   Options options_;
+  std::optional<RecordLog> log_;  // in the ledger's database
 };
 
 }  // namespace collegium

@@ -17,12 +17,16 @@ DriverResult serve(const FederationConfig& given, const RunEvents& events, const
   StartModel start = load_start_model(config);
 
   CoordinatorDriverOptions options;
+  std::string author = "coordinator";
+  SigningKey signing = SigningKey::generate();  // for this process, where there is no identity
   options.address = config.server.address;
   options.insecure = config.server.insecure;
   if (options.insecure) {
     for (const std::string& site : config.sites) options.roster.add({.name = site, .key = site});
   } else {
     options.key = KeyPair::load(config.server.secret);
+    author = options.key->name;
+    signing = options.key->signing;
     const Roster known = Roster::load(config.server.site_keys);
     for (const std::string& site : config.sites) {
       const PublicKey* key = known.find(site);
@@ -43,8 +47,14 @@ DriverResult serve(const FederationConfig& given, const RunEvents& events, const
   start.values = {};  // the run has its own copy by now
   options.stop = stop;
 
-  StoreJournal journal(store, start.layout, config.run.keep_checkpoints, events,
+  setup.options.signing = signing;
+  if (!options.insecure)
+    for (const auto& [name, key] : options.roster.sites())
+      setup.options.signers.emplace(name, key.signing);
+  StoreJournal journal(store, start.layout, config.run.keep_checkpoints, events, author, signing,
                        config.server.insecure ? Roster{} : options.roster);
+  journal.record(begun_record(setup, config));
+  setup.resume.recorded = journal.recorded();
   const auto random = NoiseSource::system().stream(NoisePurpose::central_noise, 0);
   RunWork work({.rules = setup.options.rules,
                 .aggregator = setup.aggregator,

@@ -23,8 +23,9 @@ struct Hospital {
   std::unique_ptr<TrainerWork> work;
   std::unique_ptr<Site> machine;
 
-  Hospital(const SimulatedSite& site, std::uint64_t number, const CoordinatorOptions& coordinator,
-           const std::filesystem::path& folder, const RunEvents& events) {
+  Hospital(const SimulatedSite& site, std::uint64_t number, const SigningKey& key,
+           const CoordinatorOptions& coordinator, const std::filesystem::path& folder,
+           const RunEvents& events) {
     const bool charged =
         !coordinator.privacy.keys().empty() || !coordinator.mechanism.keys().empty();
     TrainerWork::Options options;
@@ -34,7 +35,9 @@ struct Hospital {
           site.ledger.empty() ? folder / "sites" / site.name : site.ledger,
           LedgerVault::Options{.dataset = site.dataset.empty() ? site.name : site.dataset,
                                .n_public = site.n_public,
-                               .simulation = true});
+                               .simulation = true,
+                               .site = site.name,
+                               .signing = key});
       random = NoiseSource::system().stream(NoisePurpose::mechanism, number);
       options.vault = vault.get();
       options.random = random.get();
@@ -61,7 +64,9 @@ struct Hospital {
     machine = std::make_unique<Site>(SiteOptions{.name = site.name,
                                                  .software = "collegium " COLLEGIUM_VERSION,
                                                  .layout = site.trainer->layout().hash(),
-                                                 .policy = {}});
+                                                 .policy = {},
+                                                 .signing = key,
+                                                 .coordinator = coordinator.signing->verify_key()});
   }
 };
 
@@ -86,7 +91,16 @@ DriverResult simulate(const FederationConfig& config, const std::vector<Simulate
   RunStore store = open_run(config, start, true);
   CoordinatorSetup setup = make_setup(config, store, start);
 
-  StoreJournal journal(store, layout, config.run.keep_checkpoints, events);
+  // Identities for this process: the statements are signed and checked as between hospitals.
+  std::vector<SigningKey> keys;
+  for (const SimulatedSite& site : sites)
+    setup.options.signers.emplace(site.name,
+                                  keys.emplace_back(SigningKey::generate()).verify_key());
+  const SigningKey signing = SigningKey::generate();
+  setup.options.signing = signing;
+  StoreJournal journal(store, layout, config.run.keep_checkpoints, events, "coordinator", signing);
+  journal.record(begun_record(setup, config));
+  setup.resume.recorded = journal.recorded();
   const auto random = NoiseSource::system().stream(NoisePurpose::central_noise, 0);
   RunWork work({.rules = setup.options.rules,
                 .aggregator = setup.aggregator,
@@ -101,7 +115,8 @@ DriverResult simulate(const FederationConfig& config, const std::vector<Simulate
   std::vector<std::unique_ptr<Hospital>> hospitals;
   std::vector<InProcessSite> members;
   for (const SimulatedSite& site : sites) {
-    hospitals.push_back(std::make_unique<Hospital>(site, hospitals.size(), setup.options,
+    const std::size_t number = hospitals.size();
+    hospitals.push_back(std::make_unique<Hospital>(site, number, keys[number], setup.options,
                                                    config.run.folder, events));
     members.push_back({.name = site.name,
                        .machine = hospitals.back()->machine.get(),

@@ -27,6 +27,41 @@ std::vector<MetricRow> rows_of(const std::string& site, std::uint64_t round,
   return rows;
 }
 
+// The contributions one by one, then the round.
+std::vector<Record> records_of(const std::string& run, const RoundRecord& round) {
+  std::vector<Record> records;
+  const std::string number = std::to_string(round.round);
+  const std::string attempt = std::to_string(round.attempt);
+  for (const Contribution& one : round.contributions) {
+    Record record{"contribution",
+                  {{"run", run},
+                   {"round", number},
+                   {"attempt", attempt},
+                   {"site", one.site},
+                   {"state", std::string(name_of(one.state))},
+                   {"code", one.code},
+                   {"reason", one.reason},
+                   {"update", one.update ? to_hex(one.update->digest) : ""}}};
+    const auto add = [&](const char* name, const std::optional<Signed>& statement) {
+      if (!statement) return;
+      record.fields[name] = statement->text;
+      record.fields[std::string(name) + "_signature"] = to_hex(statement->signature);
+    };
+    add("claim", one.claim);
+    add("receipt", one.receipt);
+    records.push_back(std::move(record));
+  }
+  records.push_back({"round",
+                     {{"run", run},
+                      {"round", number},
+                      {"attempt", attempt},
+                      {"state", round.closed ? "closed" : "abandoned"},
+                      {"reason", round.reason},
+                      {"before", to_hex(round.before)},
+                      {"after", round.closed ? to_hex(round.after) : ""}}});
+  return records;
+}
+
 bool promises_nothing(const ContributionRow& row) {
   return row.state == "accepted" && row.epsilon && std::isinf(*row.epsilon);
 }
@@ -74,11 +109,12 @@ Contribution contribution_of(const ContributionRow& row) {
 }
 
 StoreJournal::StoreJournal(RunStore& store, Layout layout, std::int64_t keep_checkpoints,
-                           RunEvents events, Roster roster)
+                           RunEvents events, std::string author, SigningKey signing, Roster roster)
     : store_(store),
       layout_(std::move(layout)),
       keep_checkpoints_(keep_checkpoints),
       events_(std::move(events)),
+      log_(store.database(), std::move(author), std::move(signing)),
       roster_(std::move(roster)) {
   if (events_.on_begin) events_.on_begin();
 }
@@ -109,17 +145,28 @@ void StoreJournal::round(const RoundRecord& record, std::span<const float> model
                .reason = record.reason};
   {
     const std::lock_guard lock(mutex_);
+    const auto recorded = [&] { log_.append_within(records_of(store_.info().run, record)); };
     if (std::any_of(contributions.begin(), contributions.end(), promises_nothing))
       store_.mark_not_private();
     if (record.closed) {
       row.model = store_.write_checkpoint(record.round, layout_, model);
-      store_.close_round(row, contributions, metrics);
+      store_.close_round(row, contributions, metrics, recorded);
       store_.prune_checkpoints(keep_checkpoints_);
     } else {
-      store_.abandon_round(row, contributions, metrics);
+      store_.abandon_round(row, contributions, metrics, recorded);
     }
   }
   if (events_.on_round) events_.on_round(record);
+}
+
+std::optional<LedgerPosition> StoreJournal::recorded() {
+  const std::lock_guard lock(mutex_);
+  return log_.position();
+}
+
+void StoreJournal::record(const Record& record) {
+  const std::lock_guard lock(mutex_);
+  log_.append(record);
 }
 
 void StoreJournal::charge(std::uint64_t round, const PrivacyEvent& event, double delta) {
@@ -153,6 +200,10 @@ void StoreJournal::finish(Outcome outcome, const std::string& reason,
                           std::span<const float> model) {
   const std::lock_guard lock(mutex_);
   flush();
+  log_.append({"ended",
+               {{"run", store_.info().run},
+                {"outcome", std::string(name_of(outcome))},
+                {"reason", reason}}});
   store_.finish(name_of(outcome), reason, layout_, model);
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/run_events.h"
+#include "store/record_log.h"
 #include "store/run_store.h"
 #include "transport/keys.h"
 #include "transport/run_work.h"
@@ -18,10 +19,12 @@ namespace collegium {
 class StoreJournal final : public RunJournal {
  public:
   StoreJournal(RunStore& store, Layout layout, std::int64_t keep_checkpoints, RunEvents events,
-               Roster roster = {});
+               std::string author, SigningKey signing, Roster roster = {});
   ~StoreJournal() override;  // writes the rest of the log
 
   void round(const RoundRecord& record, std::span<const float> model) override;
+  std::optional<LedgerPosition> recorded() override;
+  void record(const Record& record);  // into the signed log
   void charge(std::uint64_t round, const PrivacyEvent& event, double delta) override;
   void metrics(const std::string& site, std::uint64_t round,
                const std::vector<Metric>& metrics) override;
@@ -37,6 +40,7 @@ class StoreJournal final : public RunJournal {
   Layout layout_;
   std::int64_t keep_checkpoints_;
   RunEvents events_;
+  RecordLog log_;
   Roster roster_;
   std::vector<EventRow>
       lines_;  // of the log, not written yet: a line is not worth a wait for the disk

@@ -108,6 +108,7 @@ class Ledger {
   double spent(const std::string& dataset) const;     // epsilon at the data set's delta
   double spent_by_run(const std::string& run) const;  // of one run alone
 
+  Database& database() { return database_; }  // for the site's signed log, which lies beside it
   LedgerPosition position() const { return end_.position; }
   // Refuses a ledger that lacks what `witness` ("the coordinator") has seen in it: it went back.
   void require(const LedgerPosition& known, const std::string& witness) const;

@@ -2,8 +2,8 @@
 
 #include <bit>
 #include <utility>
-#include <vector>
 
+#include "base/chain.h"
 #include "collegium/error.h"
 #include "store/event_json.h"
 
@@ -29,9 +29,7 @@ Digest row_hash(const Digest& previous, const ChainedRow& row) {
                            std::to_string(row.attempt) + "\n" + row.events + "\n" +
                            bytes_in_hex(row.filter_order) + "\n" + bytes_in_hex(row.epsilon_after) +
                            "\n" + row.at;
-  std::vector<std::uint8_t> bytes(previous.begin(), previous.end());
-  bytes.insert(bytes.end(), text.begin(), text.end());
-  return hash_bytes(bytes);
+  return chained(previous, text);
 }
 
 ChainEnd verify_chain(const Database& database) {

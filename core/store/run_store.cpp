@@ -189,7 +189,8 @@ std::vector<float> RunStore::load_checkpoint(const Checkpoint& model, const Layo
 
 void RunStore::write_round(const RoundRow& round, std::string_view state,
                            std::span<const ContributionRow> contributions,
-                           std::span<const MetricRow> metrics) {
+                           std::span<const MetricRow> metrics,
+                           const std::function<void()>& within) {
   Transaction transaction(database_);
   database_
       .prepare(
@@ -227,6 +228,7 @@ void RunStore::write_round(const RoundRow& round, std::string_view state,
         .bind_all(round.model.hash, round.number)
         .run();
   }
+  if (within) within();
   transaction.commit();
 }
 
@@ -273,19 +275,21 @@ ReleaseRow RunStore::charge(std::uint64_t round, const PrivacyEvent& event, doub
 }
 
 void RunStore::close_round(const RoundRow& round, std::span<const ContributionRow> contributions,
-                           std::span<const MetricRow> metrics) {
+                           std::span<const MetricRow> metrics,
+                           const std::function<void()>& within) {
   if (round.model.file.empty() || !std::filesystem::exists(folder_ / round.model.file)) {
     throw SystemError(Problem{
         .what = "round " + std::to_string(round.number) + " cannot be closed without its model",
         .where = (folder_ / round.model.file).string(),
         .remedy = "write the checkpoint first"});
   }
-  write_round(round, "closed", contributions, metrics);
+  write_round(round, "closed", contributions, metrics, within);
 }
 
 void RunStore::abandon_round(const RoundRow& round, std::span<const ContributionRow> contributions,
-                             std::span<const MetricRow> metrics) {
-  write_round(round, "abandoned", contributions, metrics);
+                             std::span<const MetricRow> metrics,
+                             const std::function<void()>& within) {
+  write_round(round, "abandoned", contributions, metrics, within);
 }
 
 void RunStore::record_metrics(std::span<const MetricRow> metrics) {

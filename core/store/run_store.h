@@ -1,6 +1,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -114,6 +115,7 @@ class RunStore {
   // Whether there is a run in the folder; a process that died over create() may have left none.
   static bool begun(const std::filesystem::path& folder);
 
+  Database& database() { return database_; }  // for the signed log, which lies beside the rounds
   const RunInfo& info() const { return info_; }
   const std::filesystem::path& folder() const { return folder_; }
   std::string state() const;  // running, finished, stopped, failed
@@ -147,11 +149,13 @@ class RunStore {
   ReleaseRow charge(std::uint64_t round, const PrivacyEvent& event, double delta);
   std::vector<ReleaseRow> releases() const;  // by round
 
-  // One transaction. Rows of an earlier, abandoned attempt at the same round are replaced.
+  // One transaction, `within` included. Rows of an earlier, abandoned attempt at the same round are
+  // replaced.
   void close_round(const RoundRow& round, std::span<const ContributionRow> contributions,
-                   std::span<const MetricRow> metrics);
+                   std::span<const MetricRow> metrics, const std::function<void()>& within = {});
   void abandon_round(const RoundRow& round, std::span<const ContributionRow> contributions,
-                     std::span<const MetricRow> metrics = {});
+                     std::span<const MetricRow> metrics = {},
+                     const std::function<void()>& within = {});
 
   void record_metrics(
       std::span<const MetricRow> metrics);  // replaces those of the same round, site and name
@@ -180,7 +184,7 @@ class RunStore {
   RunStore(std::filesystem::path folder, Database::Mode mode);
   void write_round(const RoundRow& round, std::string_view state,
                    std::span<const ContributionRow> contributions,
-                   std::span<const MetricRow> metrics);
+                   std::span<const MetricRow> metrics, const std::function<void()>& within);
   std::map<std::string, std::string> stamps() const;  // the metadata of a model
   std::string meta(std::string_view key) const;
   void set_meta(std::string_view key, std::string_view value);

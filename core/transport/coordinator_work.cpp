@@ -72,7 +72,7 @@ bool CoordinatorJobs::start(const CoordinatorAction& action) {
     run(!work_.durable(), [this, p = *persist] {
       const std::string failure = failure_of([&] { work_.persist(p.record, p.model); });
       if (failure.empty())
-        post_(RoundPersisted{p.record.round, p.record.attempt});
+        post_(RoundPersisted{p.record.round, p.record.attempt, work_.recorded()});
       else
         post_(PersistFailed{p.record.round, p.record.attempt, failure});
     });

@@ -34,6 +34,7 @@ class CoordinatorWork {
   // The record of an earlier attempt is replaced. `model` is null for an abandoned round.
   // Afterwards it is durable.
   virtual void persist(const RoundRecord& record, const SharedBlob& model) = 0;
+  virtual std::optional<LedgerPosition> recorded() { return {}; }  // where the signed log stands
   virtual void record_metrics(const std::string& site, std::uint64_t round,
                               const std::vector<Metric>& metrics) = 0;
   virtual void log(const LogEvent& event) = 0;

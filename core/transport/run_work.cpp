@@ -110,6 +110,10 @@ void RunWork::persist(const RoundRecord& record, const SharedBlob& model) {
   if (options_.on_round) options_.on_round(record);
 }
 
+std::optional<LedgerPosition> RunWork::recorded() {
+  return options_.journal ? options_.journal->recorded() : std::nullopt;
+}
+
 void RunWork::record_metrics(const std::string& site, std::uint64_t round,
                              const std::vector<Metric>& metrics) {
   if (options_.journal) options_.journal->metrics(site, round, metrics);

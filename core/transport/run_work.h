@@ -22,6 +22,7 @@ class RunJournal {
   virtual ~RunJournal() = default;
   // Durable when it returns; `model` is empty for an abandoned round.
   virtual void round(const RoundRecord& record, std::span<const float> model) = 0;
+  virtual std::optional<LedgerPosition> recorded() { return {}; }  // where its signed log stands
   // The charge of a round under central privacy: durable when it returns, and the same one however
   // often it is asked for. It counts as released with the round that is closed.
   virtual void charge(std::uint64_t round, const PrivacyEvent& event, double delta) = 0;
@@ -61,6 +62,7 @@ class RunWork final : public CoordinatorWork {
   SharedBlob finish_aggregate() override;
   void drop_aggregate() override;
   void persist(const RoundRecord& record, const SharedBlob& model) override;
+  std::optional<LedgerPosition> recorded() override;
   void record_metrics(const std::string& site, std::uint64_t round,
                       const std::vector<Metric>& metrics) override;
   void log(const LogEvent& event) override;

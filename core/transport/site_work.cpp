@@ -91,6 +91,12 @@ bool SiteJobs::start(const SiteAction& action) {
       if (!failure.empty())
         work_.log({LogEvent::Level::error, "", "the final model was not saved: " + failure});
     });
+  } else if (const auto* entry = std::get_if<Log>(&action)) {
+    run(here, [this, r = entry->record] {
+      const std::string failure = failure_of([&] { work_.record(r); });
+      if (!failure.empty())
+        work_.log({LogEvent::Level::error, "", "the signed log lacks an entry: " + failure});
+    });
   } else if (const auto* event = std::get_if<LogEvent>(&action)) {
     run(here, [this, e = *event] { failure_of([&] { work_.log(e); }); });
   } else {
@@ -111,9 +117,13 @@ void SiteJobs::train(const Train& order) {
     return true;
   };
   SiteWork::Output output;
-  const std::string failure = failure_of([&] { output = work_.train(order, progress); });
+  std::optional<LedgerPosition> recorded;
+  const std::string failure = failure_of([&] {
+    recorded = work_.recorded();  // nothing is written while it trains
+    output = work_.train(order, progress);
+  });
   if (failure.empty())
-    post_(Trained{order.job, std::move(output.result), std::move(output.update)});
+    post_(Trained{order.job, std::move(output.result), std::move(output.update), recorded});
   else
     post_(TrainFailed{order.job, failure});  // the machine knows how much of it may travel
 }

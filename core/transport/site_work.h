@@ -47,6 +47,9 @@ class SiteWork {
   virtual Output train(const at_site::Train& order, const Progress& progress) = 0;
   virtual std::vector<Metric> evaluate(const TrainTask& task, const Bytes& model) = 0;
   virtual void persist(const StoredResult& result, bool charged) = 0;
+  // Into the site's signed log, unless it stands there; and where that stands.
+  virtual void record(const Record&) {}
+  virtual std::optional<LedgerPosition> recorded() { return {}; }
   virtual void keep_final_model(const Bytes& model) = 0;
   virtual void log(const LogEvent& event) = 0;
 };

@@ -225,6 +225,14 @@ void TrainerWork::persist(const StoredResult& result, bool charged) {
   if (options_.vault) options_.vault->persist(result, charged);
 }
 
+void TrainerWork::record(const Record& record) {
+  if (options_.vault) options_.vault->record(record);
+}
+
+std::optional<LedgerPosition> TrainerWork::recorded() {
+  return options_.vault ? options_.vault->recorded() : std::nullopt;
+}
+
 void TrainerWork::keep_final_model(const Bytes& model) {
   if (options_.keep_final_model) options_.keep_final_model(model);
 }

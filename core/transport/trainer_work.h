@@ -26,6 +26,9 @@ class SiteVault {
   virtual SiteWork::Spent reserve(const TrainTask& task, std::uint64_t attempt,
                                   std::span<const PrivacyEvent> cost) = 0;
   virtual void persist(const StoredResult& result, bool charged) = 0;
+  // As in SiteWork.
+  virtual void record(const Record&) {}
+  virtual std::optional<LedgerPosition> recorded() { return {}; }
 };
 
 // A site's work over a Trainer. A run: its whole cost -> the ledger. A round: cost -> reserve ->
@@ -61,6 +64,8 @@ class TrainerWork final : public SiteWork {
   Output train(const at_site::Train& order, const Progress& progress) override;
   std::vector<Metric> evaluate(const TrainTask& task, const Bytes& model) override;
   void persist(const StoredResult& result, bool charged) override;
+  void record(const Record& record) override;
+  std::optional<LedgerPosition> recorded() override;
   void keep_final_model(const Bytes& model) override;
   void log(const LogEvent& event) override;
 

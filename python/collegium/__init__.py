@@ -15,7 +15,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what static tools see; at run time __getattr__ below does the same lazily
-    from collegium import datasets, keys, losses, metrics, networks, nifti, plugins, privacy
+    from collegium import (
+        datasets,
+        keys,
+        losses,
+        metrics,
+        networks,
+        nifti,
+        plugins,
+        privacy,
+        records,
+    )
     from collegium.aggregation import aggregate
     from collegium.errors import (
         BudgetExhausted,
@@ -60,7 +70,17 @@ _HOME = {
     "DataError": "errors",
     "SystemError": "errors",
 }
-_MODULES = ("datasets", "keys", "losses", "metrics", "networks", "nifti", "plugins", "privacy")
+_MODULES = (
+    "datasets",
+    "keys",
+    "losses",
+    "metrics",
+    "networks",
+    "nifti",
+    "plugins",
+    "privacy",
+    "records",
+)
 
 __all__ = [*_HOME, *_MODULES, "__version__"]
 

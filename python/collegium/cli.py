@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from collegium.cli_audit import audit_app
 from collegium.cli_models import add_model_commands
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="Key pairs: who a site is.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+app.add_typer(audit_app, name="audit")
 add_model_commands(app)
 
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no live table.")]

@@ -63,7 +63,8 @@ struct Book {
                                           .name = "bench",
                                           .config = "",
                                           .layout = toy::layout_of(setting.size).hash()}));
-    journal.emplace(*store, toy::layout_of(setting.size), 2, RunEvents{});
+    journal.emplace(*store, toy::layout_of(setting.size), 2, RunEvents{}, "coordinator",
+                    SigningKey::generate());
   }
   TemporaryFolder folder{TemporaryFolder::Place::disk};
   std::optional<RunStore> store;

@@ -43,7 +43,7 @@ OUTSIDE = {
     r"cuda": {"vector"},
     r"zlib\.h": {"imaging"},
     r"kissfft": {"privacy/pld/spectrum"},
-    r"nlohmann": {"model", "imaging", "store/event_json"},
+    r"nlohmann": {"model", "imaging", "store/event_json", "store/record_log"},
     r"pybind11": set(),
 }
 

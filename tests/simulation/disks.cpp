@@ -40,7 +40,8 @@ CoordinatorResume CoordinatorDisk::start(const RunId& run, const SharedBlob& ini
   else
     store_.emplace(
         RunStore::create(folder, {run_text(run), "simulated", "", layout_.hash(), false}));
-  journal_ = std::make_unique<StoreJournal>(*store_, layout_, 3, RunEvents{});
+  journal_ = std::make_unique<StoreJournal>(*store_, layout_, 3, RunEvents{}, "coordinator",
+                                            SigningKey::from_seed(SigningKey::Seed{1}));
   CoordinatorResume resume;
   resume.model = initial;
   resume.ledgers = store_->ledgers();

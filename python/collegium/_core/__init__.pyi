@@ -18,7 +18,7 @@ from . import ledger
 from . import privacy
 from . import audit
 from . import metrics
-__all__: list[str] = ['ArrayDataset', 'BudgetExhausted', 'CollegiumError', 'ConfigError', 'DataError', 'Dataset', 'FolderDataset', 'GraphModel', 'Network', 'PluginError', 'ProtocolError', 'PythonDataset', 'SampleGradients', 'SampleLayouts', 'StopHandle', 'SystemError', 'add_to_log', 'aggregate', 'audit', 'check_federation', 'dice_loss', 'evaluate', 'join', 'ledger', 'lend_function', 'load_federation', 'load_site', 'metrics', 'network_names', 'new_keys', 'nifti_read', 'plugins', 'predict', 'privacy', 'serve', 'set_plugin_folders', 'simulate', 'take_function_back', 'to_toml', 'torch_version', 'write_initial']
+__all__: list[str] = ['ArrayDataset', 'BudgetExhausted', 'CollegiumError', 'ConfigError', 'DataError', 'Dataset', 'FolderDataset', 'GraphModel', 'Network', 'PluginError', 'ProtocolError', 'PythonDataset', 'SampleGradients', 'SampleLayouts', 'StopHandle', 'SystemError', 'add_to_log', 'aggregate', 'audit', 'check_federation', 'dice_loss', 'evaluate', 'join', 'ledger', 'lend_function', 'load_federation', 'load_site', 'metrics', 'network_names', 'new_keys', 'nifti_read', 'plugins', 'predict', 'privacy', 'serve', 'set_plugin_folders', 'sign_with', 'signature_holds', 'simulate', 'take_function_back', 'to_toml', 'torch_version', 'write_initial']
 class Network:
     @staticmethod
     def open(path: str) -> Network:
@@ -137,6 +137,10 @@ def predict(arg0: Network, arg1: FolderDataset, arg2: dict, arg3: typing.Any) ->
 def serve(arg0: dict, arg1: typing.Any, arg2: StopHandle) -> None:
     ...
 def set_plugin_folders(arg0: collections.abc.Sequence[str]) -> None:
+    ...
+def sign_with(secret: str, text: str) -> str:
+    ...
+def signature_holds(key: str, text: str, signature: str) -> bool:
     ...
 def simulate(arg0: dict, arg1: dict, arg2: Network, arg3: dict, arg4: typing.SupportsInt | typing.SupportsIndex, arg5: typing.Any, arg6: StopHandle) -> None:
     ...

@@ -115,6 +115,7 @@ def write_report(
         private="privacy" in run.config,
         guarantee=run.guarantee,
         rounds=_table(rounds[columns]),
+        way=_way(run),
         provenance=_table(_provenance(run)),
         config=meta.get("config", ""),
     )
@@ -122,6 +123,15 @@ def write_report(
     temporary.write_text(page, encoding="utf-8")
     temporary.replace(path)
     return path
+
+
+def _way(run: Run) -> str:
+    """Where the run's latest model comes from, as a picture of its signed log; empty before the first round."""
+    from collegium.records import Log, Trace
+
+    log = Log(run.folder)
+    closed = [e for e in log.of("round") if e.facts.get("state") == "closed"]
+    return Trace(str(run.folder), closed[-1].facts["after"], log).svg() if closed else ""
 
 
 def _last_round(run: Run) -> pd.DataFrame:
