@@ -99,6 +99,7 @@ FederationConfig FederationConfig::read(const Settings& settings,
                  "[network] name = \"" + config.network.name + "\"",
                  "name one of the built-in losses");
   config.privacy = PrivacyConfig::read(settings.table("privacy"));
+  config.secure_aggregation = SecureAggregationConfig::read(settings.table("secure_aggregation"));
   config.plugins = PluginFiles::read(settings, folder);
   // Known by name, but what stands inside is for the plugins to judge: they are handed out only
   // behind this check.
@@ -148,6 +149,7 @@ std::string FederationConfig::canonical() const {
   all.set("network", network.to_settings());
   all.set("training", training.to_settings());
   if (privacy) all.set("privacy", privacy->to_settings());
+  if (secure_aggregation) all.set("secure_aggregation", secure_aggregation->to_settings());
   Settings aggregation = aggregator.settings;
   aggregation.set("name", aggregator.name);
   all.set("aggregator", aggregation);

@@ -9,6 +9,7 @@
 #include "config/network_config.h"
 #include "config/plugin_files.h"
 #include "config/privacy_config.h"
+#include "config/secure_aggregation_config.h"
 #include "config/training_config.h"
 
 namespace collegium {
@@ -66,6 +67,7 @@ struct FederationConfig {
   NetworkConfig network;
   TrainingConfig training;
   std::optional<PrivacyConfig> privacy;
+  std::optional<SecureAggregationConfig> secure_aggregation;
   PluginConfig aggregator;
   PluginConfig mechanism;  // at the sites, before sending
   PluginFiles plugins;
@@ -80,8 +82,8 @@ struct FederationConfig {
   void require_server() const;
 
   // What sites are told and what the run's identity rests on: rounds, seed, network, training,
-  // privacy, aggregator and mechanism, every value stated. Equal federations give equal bytes;
-  // paths, addresses and the roster are left out.
+  // privacy, secure aggregation, aggregator and mechanism, every value stated. Equal federations
+  // give equal bytes; paths, addresses and the roster are left out.
   std::string canonical() const;
 };
 

@@ -57,6 +57,8 @@ PolicyConfig PolicyConfig::read(const Settings& table) {
   config.graph = GraphPolicyConfig::read(table.table("graph"));
   if (table.contains("max_rounds"))
     config.max_rounds = table.integer_in("max_rounds", 1, 1, 1'000'000);
+  config.secure_aggregation =
+      table.one_of("secure_aggregation", config.secure_aggregation, {"allowed", "required"});
   config.release_every = table.number_in("release_every", config.release_every, 0.0, 86400.0);
   config.pinned_plugins = table.boolean("pinned_plugins", config.pinned_plugins);
   return config;
@@ -71,6 +73,7 @@ SiteConfig SiteConfig::read(const Settings& settings, const std::filesystem::pat
   check_address(site, "server", config.server);
   config.server_key = resolve(folder, site.text("server_key", config.server_key.string()));
   config.secret = resolve(folder, site.text("secret", config.name + ".secret"));
+  config.peers = resolve(folder, site.text("peers", config.peers.string()));
   config.state = resolve(folder, site.text("state", config.state.string()));
   config.insecure = site.boolean("insecure", config.insecure);
   const Settings data = settings.table("data");
@@ -81,6 +84,10 @@ SiteConfig SiteConfig::read(const Settings& settings, const std::filesystem::pat
   config.threads = resources.integer_in("threads", config.threads, 1, 1024);
   config.device = resources.one_of("device", config.device, {"auto", "cpu", "cuda"});
   settings.refuse_unknown();
+  if (config.policy.secure_aggregation == "required" && config.peers.empty())
+    refuse_value(site, "peers", "is missing, and [policy] requires secure aggregation",
+                 "a folder with NAME.public of every site of the federation", "nothing",
+                 "collect the files from the other hospitals, not from the coordinator");
   if (config.policy.privacy && !config.data.n_public) {
     refuse_value(data, "n_public", "is missing", "a count of patients that may be known", "nothing",
                  "state it, rounded down: under [policy] privacy nothing may be derived from the "

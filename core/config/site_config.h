@@ -56,6 +56,8 @@ struct PolicyConfig {
   std::vector<std::string> models;
   GraphPolicyConfig graph;
   std::optional<std::int64_t> max_rounds;  // of one run
+  // required: no update leaves but under masks, in a sum.
+  std::string secure_aggregation = "allowed";
   double release_every = 0;  // seconds: a private result leaves at a multiple of it after its task
   bool pinned_plugins = false;  // a library without a pin under [plugins] is not loaded
 
@@ -68,7 +70,9 @@ struct SiteConfig {
   std::string name;
   std::string server = "tcp://127.0.0.1:7700";
   std::filesystem::path server_key = "server.public";
-  std::filesystem::path secret;                // default: NAME.secret
+  std::filesystem::path secret;  // default: NAME.secret
+  // Folder with NAME.public of every site of the federation: whom secure aggregation is done with.
+  std::filesystem::path peers;
   std::filesystem::path state = "site-state";  // folder with site.db and outbox/
   bool insecure = false;
   DataConfig data;

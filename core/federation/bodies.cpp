@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "collegium/error.h"
+#include "federation/secure_terms.h"
 
 namespace collegium {
 namespace {
@@ -130,6 +131,7 @@ void Instructions::write(Settings& body) const {
   body.set("training", training);
   body.set("privacy", privacy);
   body.set("mechanism", mechanism);
+  if (!secure_aggregation.keys().empty()) body.set("secure_aggregation", secure_aggregation);
 }
 
 Digest Instructions::hash() const {
@@ -140,15 +142,23 @@ Digest Instructions::hash() const {
 
 Instructions Instructions::read(const Settings& body) {
   return {body.table("network"), body.table("training"), body.table("privacy"),
-          body.table("mechanism")};
+          body.table("mechanism"), body.table("secure_aggregation")};
 }
 
 bool Instructions::operator==(const Instructions& other) const {
   const auto same = [](const Settings& one, const Settings& two) {
     return one.to_toml() == two.to_toml();
   };
+  // Which process of the coordinator asks makes no difference.
+  const auto terms = [](const Settings& table) {
+    if (table.keys().empty()) return table;
+    SecureTerms terms = SecureTerms::read(table);
+    terms.life.clear();
+    return terms.write();
+  };
   return same(network, other.network) && same(training, other.training) &&
-         same(privacy, other.privacy) && same(mechanism, other.mechanism);
+         same(privacy, other.privacy) && same(mechanism, other.mechanism) &&
+         same(terms(secure_aggregation), terms(other.secure_aggregation));
 }
 
 Settings JoinBody::write() const {
@@ -306,6 +316,24 @@ Settings PongBody::write() const {
 PongBody PongBody::read(const Settings& body) {
   return {count_of(body, "attempt", 0), body.text("state", ""), body.boolean("busy", false),
           body.integer("step", 0), body.integer("steps", 0)};
+}
+
+Settings SecureBody::write() const {
+  Settings body;
+  body.set("attempt", static_cast<std::int64_t>(attempt));
+  body.set("step", std::string(name_of(step)));
+  if (update) body.set("update", update->write());
+  return body;
+}
+
+SecureBody SecureBody::read(const Settings& body) {
+  SecureBody read{.attempt = count_of(body, "attempt", 0)};
+  const std::string step = body.one_of("step", "", {"share", "mask", "sign", "unmask"});
+  for (const auto one : {secagg::Step::share, secagg::Step::mask, secagg::Step::sign})
+    if (step == name_of(one)) read.step = one;
+  if (step == name_of(secagg::Step::unmask)) read.step = secagg::Step::unmask;
+  if (body.contains("update")) read.update = BlobNote::read(body, "update");
+  return read;
 }
 
 Settings FinishedBody::write() const {

@@ -8,6 +8,7 @@
 #include "base/ledger_position.h"
 #include "base/signature.h"
 #include "federation/trainer.h"
+#include "secagg/session.h"
 #include "wire/blob.h"
 #include "wire/message.h"
 
@@ -41,6 +42,7 @@ std::optional<BlobId> network_file_of(const Settings& network);
 // The tables that tell a site what to build and how to train.
 struct Instructions {
   Settings network, training, privacy, mechanism;
+  Settings secure_aggregation = {};  // SecureTerms; no keys: updates are sent as they are
 
   void write(Settings& body) const;
   static Instructions read(const Settings& body);
@@ -130,6 +132,16 @@ struct PongBody {
 
   Settings write() const;
   static PongBody read(const Settings& body);
+};
+
+// A step of secure aggregation, and its answer; the bytes are the payload (core/secagg/messages.h).
+struct SecureBody {
+  std::uint64_t attempt = 1;
+  secagg::Step step = secagg::Step::advertise;
+  std::optional<BlobNote> update = {};  // the masked one
+
+  Settings write() const;
+  static SecureBody read(const Settings& body);
 };
 
 struct FinishedBody {

@@ -14,6 +14,9 @@ void Member::begin_attempt() {
   out_before = bytes_out;
   pulls = 0;
   must_announce = pull_open = false;
+  masked.reset();
+  step_asked.reset();
+  keyless = false;
   step = steps = 0;
   if (unable) settle(Stage::failed, "unable", *unable);
 }

@@ -54,6 +54,10 @@ struct Member {
   bool must_announce = false;
   bool pull_open = false;  // asked for, not answered, not cancelled
   double lost_at = 0;
+  // Of a secure aggregation.
+  std::optional<BlobId> masked;      // the masked update it announced
+  std::optional<double> step_asked;  // when it was asked in the present step, at last
+  bool keyless = false;              // it was started again and has no keys for this attempt
 
   bool settled() const { return stage >= Stage::accepted; }
   bool promising() const { return stage >= Stage::announced && stage <= Stage::accepted; }

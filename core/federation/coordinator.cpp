@@ -103,6 +103,7 @@ void Coordinator::State::on(const Tick& event) {
   if (!started) return;
   check_liveness();
   check_pulls();
+  check_sum();
   if (phase == Phase::starting) check_start();
   if (phase == Phase::working) decide();
   if (phase == Phase::ending) check_end();
@@ -148,6 +149,10 @@ void Coordinator::State::on(const at_coordinator::MessageFrom& event) {
       case Kind::failed:
         heard(*member);
         on_failed(*member, message);
+        break;
+      case Kind::secured:
+        heard(*member);
+        on_secured(*member, message);
         break;
       case Kind::pong:
         heard(*member);
@@ -212,11 +217,15 @@ void Coordinator::State::on_join(std::string_view site, const Message& message) 
       options.name,
       options.layout,
       options.rounds,
-      {options.network, options.training, options.privacy, options.mechanism},
+      instructions(),
       member->ledger,
       options.signing ? std::optional(options.signing->verify_key()) : std::nullopt};
   send(site, Kind::welcome, closed_round + 1, message.request, welcome.write());
   if (phase == Phase::starting) return check_start();
+  if (phase == Phase::collecting && sum) {
+    member->step_asked.reset();
+    return advance_sum();
+  }
   const bool answered_for = member->stage == Stage::announced || member->stage == Stage::pulling;
   if (phase == Phase::working || (phase == Phase::collecting && answered_for)) send_task(*member);
 }
@@ -278,7 +287,10 @@ void Coordinator::State::lose(Member& member, const std::string& reason, bool go
   if (member.stage == Stage::working) member.stage = Stage::away;
   const bool at_the_site =
       member.stage == Stage::pulling || (member.stage == Stage::announced && member.update.empty());
-  if (at_the_site && gone) {
+  if (at_the_site && sum && phase == Phase::collecting) {
+    cancel_pull(member);
+    member.stage = Stage::announced;  // it has until the end of the step to come back
+  } else if (at_the_site && gone) {
     give_up_update(member);
   } else if (at_the_site && !member.must_announce) {
     member.stage = Stage::announced;
@@ -351,6 +363,8 @@ double Coordinator::State::next_tick() const {
   if (phase == Phase::starting && quorum_since) by(*quorum_since + options.start_wait);
   if (phase == Phase::starting) by(started_at + options.start_limit);
   if (phase == Phase::working) by(deadline);
+  if (phase == Phase::collecting && sum)  // overdue: what is being added is waited for
+    by(now < step_deadline ? std::min(step_deadline, now + options.resend_after) : now + 1);
   return std::max(at, now);
 }
 

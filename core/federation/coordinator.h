@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "federation/events.h"
+#include "secagg/session.h"
 
 namespace collegium {
 
@@ -32,10 +33,15 @@ struct CoordinatorOptions {
   // Whose results must be signed with which key. A site that is not named here is believed the key
   // that it joins with, or none.
   std::map<std::string, VerifyKey, std::less<>> signers = {};
+  // Updates come under masks, and only their sum is opened: the keys of `sites`, in their order.
+  // Then `secure_aggregation` has the terms, and every step of a sum has so many seconds.
+  std::vector<secagg::Peer> secure_roster = {};
+  double secure_step = 600;
   RoundRules rules;
   Settings network, training, privacy,
-      mechanism;                 // the tables of the configuration, handed on as they are
-  SharedBlob network_file = {};  // of a captured network, as `network` names it
+      mechanism;                     // the tables of the configuration, handed on as they are
+  Settings secure_aggregation = {};  // SecureTerms
+  SharedBlob network_file = {};      // of a captured network, as `network` names it
 
   // Seconds.
   double start_wait = 30;      // with min_sites there, wait so long for the others

@@ -12,6 +12,11 @@ constexpr int kPulls = 3;  // of one update, when the line and not the bytes are
 
 using Level = LogEvent::Level;
 
+// What is to be pulled from a site.
+const BlobId& Coordinator::State::blob_of(const Member& member) const {
+  return member.masked ? *member.masked : *member.contribution.update;
+}
+
 void Coordinator::State::begin_collecting() {
   phase = Phase::collecting;
   for (Member& member : cohort.members()) {
@@ -21,6 +26,7 @@ void Coordinator::State::begin_collecting() {
       member.settle(Stage::missing, "away", member.absence);
     }
   }
+  if (sum) return begin_sum();
   advance();
 }
 
@@ -58,7 +64,8 @@ void Coordinator::State::pump() {
 }
 
 void Coordinator::State::advance() {
-  if (open()) pump();
+  if (sum && phase == Phase::collecting) return advance_sum();
+  if (open() && !sum) pump();
   if (phase == Phase::working) return decide();
   if (phase != Phase::collecting ||
       cohort.count([](const Member& member) { return member.in_transit(); }) > 0)
@@ -83,12 +90,12 @@ void Coordinator::State::start_pull(Member& member) {
   member.pull_began = member.pull_moved = now;
   member.pull_open = true;
   ++member.pulls;
-  act(at_coordinator::Pull{member.name, round, *member.contribution.update});
+  act(at_coordinator::Pull{member.name, round, blob_of(member)});
 }
 
 void Coordinator::State::cancel_pull(Member& member) {
   if (std::exchange(member.pull_open, false))
-    act(at_coordinator::CancelPull{member.name, *member.contribution.update});
+    act(at_coordinator::CancelPull{member.name, blob_of(member)});
   member.received = 0;
 }
 
@@ -105,7 +112,7 @@ void Coordinator::State::give_up_update(Member& member) {
 bool Coordinator::State::awaits(const Member& member, const BlobId& blob) const {
   const bool at_the_site =
       member.stage == Stage::pulling || (member.stage == Stage::announced && member.must_announce);
-  return open() && at_the_site && member.contribution.update == blob;
+  return open() && at_the_site && blob_of(member) == blob;
 }
 
 void Coordinator::State::on(const at_coordinator::PullProgress& event) {
@@ -158,6 +165,7 @@ void Coordinator::State::on(const at_coordinator::Accumulated& event) {
     return;
   }
   if (event.refusal) return reject(*member, event.refusal->code, event.refusal->text);
+  if (sum) sum->take(number_of(*member), {});
   member->settle(Stage::accepted, "", "");
   advance();
 }

@@ -30,6 +30,7 @@ void Coordinator::State::open_attempt() {
   }
   draw_cohort();
   act(at_coordinator::OpenAggregate{round, attempt});
+  open_sum();
   log(Level::info, "",
       "round " + std::to_string(round) + " of " + std::to_string(options.rounds) +
           (attempt > 1 ? ", attempt " + std::to_string(attempt) : std::string()));
@@ -65,7 +66,7 @@ void Coordinator::State::send_task(Member& member) {
       .evaluate = options.evaluate_every > 0 && (round - 1) % options.evaluate_every == 0,
       .deadline = std::max(0.0, deadline - now),
       .model = {model->id, is_inline},
-      .instructions = {options.network, options.training, options.privacy, options.mechanism}};
+      .instructions = instructions()};
   send(member.name, Kind::task, round, 0, task.write(round), is_inline ? model->bytes : Bytes{});
 }
 
@@ -96,11 +97,14 @@ void Coordinator::State::on_result(Member& member, const Message& message) {
     return refuse_result(member, message, {},
                          {RefusalCode::malformed, "the result cannot be read"});
   }
+  if (sum && body.attempt != attempt) return;  // keys for another attempt
   if (member.promising()) {
     if (member.contribution.update == body.update.id) {
       member.request = message.request;  // a repeat; the answer comes when the round is written
       if (std::exchange(member.must_announce, false)) advance();
-    } else if (open() && member.must_announce) {
+    } else if (sum && phase == Phase::collecting) {
+      lost_its_keys(member, "it was started again during the attempt");
+    } else if (open() && (member.must_announce || sum)) {
       cancel_pull(member);  // it was lost with the first one, before that was here
       member.must_announce = false;
       member.pulls = 0;
@@ -183,9 +187,21 @@ void Coordinator::State::announce(Member& member, const Message& message, const 
                   "trained on the model " + to_hex(body.model).substr(0, 16) +
                       ", this round's is " + to_hex(model->id.digest).substr(0, 16));
   }
-  if (const auto refusal =
-          check_claim(options.rules, {body.steps, body.weight, body.update.id.size})) {
-    return reject(member, refusal->code, refusal->text);
+  const auto refusal =
+      sum ? std::nullopt
+          : check_claim(options.rules, {body.steps, body.weight, body.update.id.size});
+  if (refusal) return reject(member, refusal->code, refusal->text);
+  if (sum) {
+    try {
+      sum->take(number_of(member), message.payload.view);
+    } catch (const ProtocolError& error) {
+      return reject(member, RefusalCode::malformed, error.what());
+    }
+    contribution.bytes = 0;
+    member.stage = Stage::announced;
+    contribution.code.clear();
+    contribution.reason.clear();
+    return advance();
   }
   if (body.update.is_inline) {
     if (!matches(body.update.id, message.payload)) {
@@ -216,6 +232,8 @@ void Coordinator::State::remember_ledger(Member& member, const ResultBody& body)
 
 void Coordinator::State::on_failed(Member& member, const Message& message) {
   const ReasonBody body = ReasonBody::read(message.body);
+  if (sum && phase == Phase::collecting && message.round == round && body.attempt == attempt)
+    return lost_its_keys(member, body.reason.empty() ? "it gave no reason" : body.reason);
   if (!open() || message.round != round || body.attempt != attempt) return;
   if (member.must_announce)
     cancel_pull(member);

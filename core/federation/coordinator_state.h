@@ -7,12 +7,13 @@
 #include "federation/bodies.h"
 #include "federation/cohort.h"
 #include "federation/coordinator.h"
+#include "secagg/server.h"
 
 namespace collegium {
 
 // What a coordinator remembers, and one function an event or a step of the protocol. Split over
-// four files: coordinator.cpp (who is here), _round (tasks and results), _collect (updates), _end
-// (records and the end).
+// five files: coordinator.cpp (who is here), _round (tasks and results), _collect (updates),
+// _secure (updates under masks), _end (records and the end).
 struct Coordinator::State {
   using Phase = CoordinatorSnapshot::Phase;
   using Stage = Member::Stage;
@@ -40,7 +41,9 @@ struct Coordinator::State {
   std::uint64_t in_before = 0, out_before = 0;  // bytes of all sites when the attempt opened
   std::optional<LedgerPosition> recorded;  // where the signed log stood when the attempt opened
   std::optional<LedgerPosition> recorded_since;
-  RoundRecord record;  // while it is being written
+  std::optional<secagg::SecureAggregationServer> sum;  // of this attempt
+  double step_deadline = 0;                            // of the sum's present step
+  RoundRecord record;                                  // while it is being written
   SharedBlob next_model;
 
   bool stopping = false;
@@ -102,6 +105,21 @@ struct Coordinator::State {
   void reject(Member& member, RefusalCode code, const std::string& text);
   void check_pulls();
   bool awaits(const Member& member, const BlobId& blob) const;
+  const BlobId& blob_of(const Member& member) const;
+
+  // coordinator_secure.cpp
+  void open_sum();
+  std::uint32_t number_of(const Member& member) const;  // in the roster of the sum
+  void begin_sum();
+  void advance_sum();
+  void pump_sum();
+  bool awaited_in_sum(const Member& member) const;
+  void ask_in_sum(Member& member);
+  void on_secured(Member& member, const Message& message);
+  void announce_masked(Member& member, const SecureBody& body, const Bytes& payload);
+  void lost_its_keys(Member& member, const std::string& why);
+  void close_sum_step(bool overdue);
+  void check_sum();
 
   // coordinator_end.cpp
   void on(const at_coordinator::RoundCharged& event);
@@ -123,6 +141,10 @@ struct Coordinator::State {
   void send(std::string_view site, Kind kind, std::uint64_t of_round, std::uint64_t request,
             Settings body, Bytes payload = {});
   void serve(std::uint64_t of_round);  // the current model to everybody who is here
+  Instructions instructions() const {
+    return {options.network, options.training, options.privacy, options.mechanism,
+            options.secure_aggregation};
+  }
   bool open() const { return phase == Phase::working || phase == Phase::collecting; }
 };
 

@@ -11,6 +11,8 @@
 #include "federation/contribution.h"
 #include "federation/round_rules.h"
 #include "federation/trainer.h"
+#include "secagg/masks.h"
+#include "secagg/session.h"
 #include "wire/blob.h"
 #include "wire/message.h"
 
@@ -156,9 +158,10 @@ struct ChargeRound {
   std::uint64_t round = 0, attempt = 0;
 };
 // Apply the aggregated change to the current model; answered by AggregationDone with the new model,
-// or ...Failed.
+// or ...Failed. `opening`: of a secure aggregation, the masks that open the sum.
 struct FinishAggregate {
   std::uint64_t round = 0, attempt = 0;
+  std::shared_ptr<const std::vector<secagg::Mask>> opening = {};
 };
 struct DropAggregate {
   std::uint64_t round = 0, attempt = 0;
@@ -274,6 +277,15 @@ struct PersistFailed {
   std::uint64_t job = 0;
   std::string reason;
 };
+struct SecureAnswered {
+  std::uint64_t job = 0;
+  Bytes answer;
+  SharedBlob masked;  // of the step `mask`: the update under its masks
+};
+struct SecureRefused {
+  std::uint64_t job = 0;
+  std::string reason;
+};
 
 // ---- actions
 struct Send {
@@ -335,6 +347,18 @@ struct Persist {
   StoredResult result;
   bool charged = false;
 };
+// One step of secure aggregation, of the update that is stored; answered by SecureAnswered or
+// SecureRefused. The step `advertise` begins an attempt, whatever was before it; all its secrets go
+// with the process. Before the answer to `unmask` it is durable which sum the site opens in this
+// round, and another is refused.
+struct SecureStep {
+  std::uint64_t job = 0;
+  std::uint64_t attempt = 1;
+  secagg::Step step = secagg::Step::advertise;
+  Bytes request;
+  StoredResult stored;
+  Settings network, training, privacy, mechanism, secure_aggregation;  // of the task
+};
 // From now on the coordinator may fetch exactly this blob; replaces what was served before. Null:
 // nothing.
 struct Serve {
@@ -364,13 +388,14 @@ using SiteEvent =
                  at_site::PrepareFailed, at_site::ModelReady, at_site::ModelFailed,
                  at_site::ModelProgress, at_site::Reserved, at_site::ReservationRefused,
                  at_site::TrainProgress, at_site::Trained, at_site::TrainFailed, at_site::Evaluated,
-                 at_site::Persisted, at_site::PersistFailed>;
+                 at_site::Persisted, at_site::PersistFailed, at_site::SecureAnswered,
+                 at_site::SecureRefused>;
 
 using SiteAction =
     std::variant<at_site::Send, at_site::FindNetwork, at_site::Prepare, at_site::Pull,
                  at_site::CancelPull, at_site::Reserve, at_site::Train, at_site::AbortTraining,
-                 at_site::Evaluate, at_site::Persist, at_site::Serve, at_site::KeepFinalModel,
-                 at_site::Log, at_site::Stop, LogEvent>;
+                 at_site::Evaluate, at_site::Persist, at_site::SecureStep, at_site::Serve,
+                 at_site::KeepFinalModel, at_site::Log, at_site::Stop, LogEvent>;
 
 using SiteActions = std::vector<SiteAction>;
 

@@ -111,6 +111,9 @@ void Site::State::on(const at_site::MessageFrom& event) {
       case Kind::rejected:
         on_answer(message);
         break;
+      case Kind::secure:
+        on_secure(message);
+        break;
       case Kind::ping:
         on_ping();
         break;

@@ -40,7 +40,7 @@ void Site::State::record_result(const Settings& body) {
 
 bool Site::State::record_answer(const Message& message, const ReasonBody& body) {
   const std::string round = std::to_string(message.round);
-  const std::string update = to_hex(stored->update->id.digest);
+  const std::string update = to_hex(announced());
   if (message.kind != Kind::accepted) {
     record("rejected",
            {{"round", round}, {"update", update}, {"code", body.code}, {"reason", body.reason}});
@@ -48,8 +48,8 @@ bool Site::State::record_answer(const Message& message, const ReasonBody& body) 
   }
   const auto& key = coordinator_key();
   if (!key) return true;
-  const std::string receipt = acceptance_statement(run, options.name, message.round,
-                                                   stored->update->id.digest, body.recorded);
+  const std::string receipt =
+      acceptance_statement(run, options.name, message.round, announced(), body.recorded);
   if (!body.signature || !verify_text(*key, receipt, *body.signature)) {
     log(LogEvent::Level::warning, "the coordinator's answer for round " + round +
                                       " is not signed by its key, and does not count");

@@ -7,9 +7,9 @@
 
 namespace collegium {
 
-// What a site remembers, and one function an event or a step of the protocol. Split over four
+// What a site remembers, and one function an event or a step of the protocol. Split over five
 // files: site.cpp (the connection), _network (how it comes to the run's network), _task (from a
-// task to its result), _end (the final model, and stopping).
+// task to its result), _secure (the result under masks), _end (the final model, and stopping).
 struct Site::State {
   using Phase = SiteSnapshot::Phase;
 
@@ -68,6 +68,12 @@ struct Site::State {
   std::optional<double> release_at;                    // it is stored and waits to be announced
   std::uint64_t output_round = 0, output_attempt = 0;  // of the latest output given to Persist
   double result_sent = 0, result_delay = 0;
+
+  // Secure aggregation.
+  std::string secure_attempt;                          // which attempt the keys are for
+  std::optional<Bytes> advert;                         // of that attempt; what its `result` carries
+  std::uint64_t secure_job = 0;                        // of the step under way; 0: none
+  secagg::Step secure_step = secagg::Step::advertise;  // that job
 
   // The end.
   std::optional<FinishedBody> final_body;
@@ -133,6 +139,17 @@ struct Site::State {
   bool withholds() const;         // nothing but the update may depend on data
   bool releases_metrics() const;  // all the same, under noise that is charged for
   TrainTask train_task() const;
+
+  // site_secure.cpp
+  void on(const at_site::SecureAnswered& event);
+  void on(const at_site::SecureRefused& event);
+  bool is_secure() const;
+  std::string attempt_at_hand() const;
+  void advertise();
+  void announce_advert(bool first);  // of the attempt: it is recorded
+  void on_secure(const Message& message);
+  void begin_step(secagg::Step step, const Bytes& request);
+  Digest announced() const;  // the blob that the `result` names
 
   // site_end.cpp
   void on(const StopRequested& event);

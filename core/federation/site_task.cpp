@@ -70,6 +70,7 @@ void Site::State::supersede() {
   charge.reset();
   storing.reset();
   release_at.reset();
+  secure_job = 0;
 }
 
 void Site::State::want_model(const BlobId& id, const Bytes& inline_bytes) {
@@ -278,6 +279,7 @@ void Site::State::send_failure() {
 
 void Site::State::announce() {
   release_at.reset();
+  if (is_secure()) return advertise();
   const bool is_inline = stored->update->id.size <= options.inline_limit;
   Settings body = stored->body;
   body.set("attempt", static_cast<std::int64_t>(task->body.attempt));
@@ -301,7 +303,7 @@ void Site::State::announce() {
 void Site::State::on_answer(const Message& message) {
   if (phase != Phase::announced || message.round != stored->round) return;
   const ReasonBody body = ReasonBody::read(message.body);
-  if (body.update && *body.update != stored->update->id.digest) return;
+  if (body.update && *body.update != announced()) return;
   if (!record_answer(message, body)) return;
   const std::string name = "the result of round " + std::to_string(message.round);
   if (message.kind == Kind::accepted) {
@@ -343,7 +345,8 @@ bool Site::State::asks_privacy() const {
 
 bool Site::State::withholds() const {
   const Instructions& asked = task ? task->body.instructions : welcome.instructions;
-  return !asked.privacy.keys().empty() || (!asked.mechanism.keys().empty() && !unpromised);
+  return !asked.privacy.keys().empty() || !asked.secure_aggregation.keys().empty() ||
+         (!asked.mechanism.keys().empty() && !unpromised);
 }
 
 bool Site::State::releases_metrics() const {

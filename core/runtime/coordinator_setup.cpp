@@ -10,6 +10,7 @@
 #include "runtime/cohort_draw.h"
 #include "runtime/configured_plugins.h"
 #include "runtime/privacy_rules.h"
+#include "runtime/secure_rules.h"
 #include "runtime/store_journal.h"
 #include "transport/float_bytes.h"
 
@@ -50,6 +51,7 @@ void check_run(const FederationConfig& config) {
   load_configured_plugins(config.plugins);
   registry().make_aggregator(config.aggregator.name, config.aggregator.settings);
   check_privacy(config);
+  check_secure_aggregation(config);
   if (!config.mechanism.name.empty())
     registry().make_mechanism(config.mechanism.name, config.mechanism.settings);
 }
@@ -108,6 +110,12 @@ CoordinatorSetup make_setup(const FederationConfig& config, const RunStore& stor
   options.training = config.training.to_settings();
   if (config.privacy) options.privacy = config.privacy->to_settings();
   setup.central = central_plan(config);
+  if (config.secure_aggregation) {
+    const SecureTerms terms = secure_terms(config);
+    options.secure_aggregation = terms.write();
+    options.secure_step = config.secure_aggregation->step_deadline;
+    setup.secure = terms.code();
+  }
   options.charges_rounds = setup.central.has_value();
   options.draw_cohort = cohort_draw(config);
   if (!config.mechanism.name.empty()) {

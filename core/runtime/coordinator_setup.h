@@ -12,6 +12,7 @@
 #include "federation/coordinator.h"
 #include "privacy/central_plan.h"
 #include "runtime/start_model.h"
+#include "secagg/integer_code.h"
 #include "store/run_store.h"
 #include "transport/run_work.h"
 
@@ -23,6 +24,7 @@ struct CoordinatorSetup {
   CoordinatorResume resume;
   std::function<std::unique_ptr<Aggregator>()> aggregator;
   std::optional<CentralPlan> central;
+  std::optional<secagg::IntegerCode> secure;  // then options.secure_roster wants the sites' keys
 };
 
 // Loads the plugins of the configuration and makes its aggregator and mechanism once, so that an

@@ -35,6 +35,15 @@ SiteDriverOptions driver_options(const SiteConfig& config, const StopHandle& sto
   return options;
 }
 
+// Empty: this site has pinned nobody.
+std::optional<SecureIdentity> secure_identity(const SiteConfig& config) {
+  if (config.insecure || config.peers.empty()) return std::nullopt;
+  SecureIdentity identity{KeyPair::load(config.secret).signing, {}};
+  const Roster pinned = Roster::load(config.peers);
+  for (const auto& [name, key] : pinned.sites()) identity.peers.push_back({name, key.signing});
+  return identity;
+}
+
 // The event of a site is shown by the same watcher as a coordinator's: with the site's name on it.
 LogEvent named(LogEvent event, const std::string& site) {
   if (event.site.empty()) event.site = site;
@@ -73,6 +82,7 @@ DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer,
     return registry().make_mechanism(table.text("name"), table);
   };
   options.random = random.get();
+  options.secure = secure_identity(config);
   options.n_public = config.data.n_public.value_or(0);
   options.vault = &vault;
   options.keep_final_model = [&](const Bytes& model) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "collegium/error.h"
 #include "federation/bodies.h"
@@ -16,7 +17,10 @@ ChargeKey key_of(const std::string& run, std::uint64_t round, std::uint64_t atte
 }  // namespace
 
 LedgerVault::LedgerVault(const std::filesystem::path& folder, Options options)
-    : ledger_(folder), outbox_(folder / "outbox"), options_(std::move(options)) {
+    : sums_(folder / "sums"),
+      ledger_(folder),
+      outbox_(folder / "outbox"),
+      options_(std::move(options)) {
   check_outbox();
   if (options_.signing) log_.emplace(ledger_.database(), options_.site, *options_.signing);
 }
@@ -92,6 +96,27 @@ void LedgerVault::record(const Record& record) {
 
 std::optional<LedgerPosition> LedgerVault::recorded() {
   return log_ ? std::optional(log_->position()) : std::nullopt;
+}
+
+// Rounds only go on: an earlier one is never opened once a later one was.
+void LedgerVault::open_sum(const StoredResult& result, const Digest& sum) {
+  make_folders(sums_.string());
+  const std::string file = (sums_ / run_text(result.run)).string();
+  if (std::filesystem::exists(file)) {
+    const Settings known = Settings::load(file);
+    const auto round = static_cast<std::uint64_t>(known.integer("round"));
+    Digest opened{};
+    from_hex(known.text("sum"), opened);
+    if (result.round < round)
+      throw ProtocolError({.what = "secure aggregation: a round that is over is to be opened again",
+                           .expected = "round " + std::to_string(round) + " or a later one",
+                           .found = "round " + std::to_string(result.round)});
+    if (result.round == round) return refuse_second_sum(opened, sum, round);
+  }
+  Settings entry;
+  entry.set("round", static_cast<std::int64_t>(result.round));
+  entry.set("sum", to_hex(sum));
+  write_file_atomically(file, entry.to_toml(), 0600);
 }
 
 std::optional<StoredResult> LedgerVault::stored() const {

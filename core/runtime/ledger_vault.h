@@ -34,6 +34,7 @@ class LedgerVault final : public SiteVault {
   void persist(const StoredResult& result, bool charged) override;
   void record(const Record& record) override;
   std::optional<LedgerPosition> recorded() override;
+  void open_sum(const StoredResult& result, const Digest& sum) override;
 
   // The newest result that was paid for and may have to be sent again; empty when there is none.
   std::optional<StoredResult> stored() const;
@@ -41,6 +42,7 @@ class LedgerVault final : public SiteVault {
  private:
   void check_outbox() const;
 
+  std::filesystem::path sums_;  // a file a run: the latest round whose sum was opened, and which
   Ledger ledger_;
   Outbox outbox_;
   Options options_;

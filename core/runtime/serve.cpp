@@ -14,6 +14,12 @@ DriverResult serve(const FederationConfig& given, const RunEvents& events, const
   FederationConfig config = given;
   config.require_server();
   check_run(config);
+  if (config.server.insecure && config.secure_aggregation)
+    throw ConfigError({.what = "without keys a site can be anybody, also the coordinator",
+                       .where = "[server] insecure",
+                       .expected = "false, with [secure_aggregation]",
+                       .found = "true",
+                       .remedy = "make keys with `collegium keys new NAME`"});
   StartModel start = load_start_model(config);
 
   CoordinatorDriverOptions options;
@@ -44,6 +50,11 @@ DriverResult serve(const FederationConfig& given, const RunEvents& events, const
   CoordinatorSetup setup = make_setup(config, store, start);
   options.run = setup.options.run;
   options.largest_update = start.values.size() * sizeof(float);
+  if (setup.secure) {
+    options.largest_update = (start.values.size() + 1) * setup.secure->word_size();
+    for (const std::string& site : config.sites)
+      setup.options.secure_roster.push_back({site, options.roster.find(site)->signing});
+  }
   start.values = {};  // the run has its own copy by now
   options.stop = stop;
 
@@ -60,6 +71,7 @@ DriverResult serve(const FederationConfig& given, const RunEvents& events, const
                 .aggregator = setup.aggregator,
                 .model = setup.resume.model,
                 .central = setup.central,
+                .secure = setup.secure,
                 .layout = &start.layout,
                 .random = random.get(),
                 .journal = &journal,

@@ -24,8 +24,8 @@ struct Hospital {
   std::unique_ptr<Site> machine;
 
   Hospital(const SimulatedSite& site, std::uint64_t number, const SigningKey& key,
-           const CoordinatorOptions& coordinator, const std::filesystem::path& folder,
-           const RunEvents& events) {
+           const CoordinatorOptions& coordinator, std::optional<SecureIdentity> identity,
+           const std::filesystem::path& folder, const RunEvents& events) {
     const bool charged =
         !coordinator.privacy.keys().empty() || !coordinator.mechanism.keys().empty();
     TrainerWork::Options options;
@@ -38,11 +38,12 @@ struct Hospital {
                                .simulation = true,
                                .site = site.name,
                                .signing = key});
-      random = NoiseSource::system().stream(NoisePurpose::mechanism, number);
       options.vault = vault.get();
-      options.random = random.get();
       options.n_public = site.n_public;
     }
+    if (charged || identity) random = NoiseSource::system().stream(NoisePurpose::mechanism, number);
+    options.random = random.get();
+    options.secure = std::move(identity);
     options.mechanism = [](const Settings& table) {
       return registry().make_mechanism(table.text("name"), table);
     };
@@ -106,18 +107,24 @@ DriverResult simulate(const FederationConfig& config, const std::vector<Simulate
                 .aggregator = setup.aggregator,
                 .model = setup.resume.model,
                 .central = setup.central,
+                .secure = setup.secure,
                 .layout = &layout,
                 .random = random.get(),
                 .journal = &journal,
                 .on_round = {},
                 .on_log = {}});
+  if (setup.secure)
+    for (const std::string& name : setup.options.sites)
+      setup.options.secure_roster.push_back({name, setup.options.signers.at(name)});
   Coordinator machine(setup.options, setup.resume);
   std::vector<std::unique_ptr<Hospital>> hospitals;
   std::vector<InProcessSite> members;
   for (const SimulatedSite& site : sites) {
     const std::size_t number = hospitals.size();
+    std::optional<SecureIdentity> identity;
+    if (setup.secure) identity = SecureIdentity{keys[number], setup.options.secure_roster};
     hospitals.push_back(std::make_unique<Hospital>(site, number, keys[number], setup.options,
-                                                   config.run.folder, events));
+                                                   std::move(identity), config.run.folder, events));
     members.push_back({.name = site.name,
                        .machine = hospitals.back()->machine.get(),
                        .work = hospitals.back()->work.get()});

@@ -100,6 +100,10 @@ PolicyCheck make_policy(const PolicyConfig& policy, std::int64_t n_public) {
   auto known = std::make_shared<std::pair<std::string, AskedPrivacy>>();
   return [policy, n_public, known](const Settings& task) -> std::optional<PolicyRefusal> {
     if (auto refused = check_network(policy, task.table("network"))) return refused;
+    if (policy.secure_aggregation == "required" && task.table("secure_aggregation").keys().empty())
+      return PolicyRefusal{"secure_aggregation",
+                           "this site's updates leave only in sums, and the task asks for the "
+                           "update itself"};
     const std::int64_t rounds = task.integer("rounds", 1);
     if (policy.max_rounds && rounds > *policy.max_rounds)
       return PolicyRefusal{"max_rounds", "expected at most " + std::to_string(*policy.max_rounds) +

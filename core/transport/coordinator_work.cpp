@@ -60,7 +60,12 @@ bool CoordinatorJobs::start(const CoordinatorAction& action) {
   } else if (const auto* finish = std::get_if<FinishAggregate>(&action)) {
     run(small, [this, f = *finish] {
       AggregationDone done{f.round, f.attempt, {}};
-      if (failure_.empty()) failure_ = failure_of([&] { done.model = work_.finish_aggregate(); });
+      if (failure_.empty())
+        failure_ = failure_of([&] {
+          std::span<const secagg::Mask> opening;
+          if (f.opening) opening = *f.opening;
+          done.model = work_.finish_aggregate(opening);
+        });
       if (failure_.empty())
         post_(std::move(done));
       else

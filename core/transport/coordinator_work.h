@@ -1,11 +1,13 @@
 #pragma once
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "collegium/error.h"
 #include "federation/coordinator.h"
 #include "federation/events.h"
+#include "secagg/masks.h"
 #include "transport/workers.h"
 
 namespace collegium {
@@ -28,7 +30,8 @@ class CoordinatorWork {
                                             double weight) = 0;
   // Durable when it returns; called before finish_aggregate() where the run is to be charged.
   virtual void charge(std::uint64_t round) = 0;
-  virtual SharedBlob finish_aggregate() = 0;  // the new model
+  // The new model. `opening`: the masks that open a sum of masked updates.
+  virtual SharedBlob finish_aggregate(std::span<const secagg::Mask> opening) = 0;
   virtual void drop_aggregate() = 0;
 
   // The record of an earlier attempt is replaced. `model` is null for an abandoned round.

@@ -36,11 +36,13 @@ RunWork::RunWork(Options options)
 void RunWork::open_aggregate(std::uint64_t) {
   drop_aggregate();
   parts_.push_back(options_.aggregator());
+  if (options_.secure) sum_.emplace(*options_.secure, model_->id.size / sizeof(float));
   if (!parts_.front()->traits().linear) return;
   while (parts_.size() < model_->id.chunks()) parts_.push_back(options_.aggregator());
 }
 
 std::optional<Refusal> RunWork::accumulate(const std::string& site, Chunks values, double weight) {
+  if (sum_) return sum_->add(std::move(values));
   if (auto refusal = check_values(options_.rules, values)) return refusal;
   if (parts_.empty())
     throw PluginError(
@@ -61,7 +63,7 @@ void RunWork::charge(std::uint64_t round) {
   options_.journal->charge(round, event, options_.central->delta);
 }
 
-SharedBlob RunWork::finish_aggregate() {
+SharedBlob RunWork::finish_aggregate(std::span<const secagg::Mask> opening) {
   if (parts_.empty()) throw PluginError(Problem{.what = "there is no aggregator for this round"});
   if (options_.central) options_.central->check(*parts_.front(), weights_);
   const Floats before(model_->bytes);
@@ -69,9 +71,11 @@ SharedBlob RunWork::finish_aggregate() {
   if (!small_) give_back_memory();  // that the updates were in, before the new model needs some
   const auto buffer = std::make_shared_for_overwrite<float[]>(size);
   const std::span<float> after(buffer.get(), size);
+  const double weight = sum_ ? sum_->open(opening, after) : 0;
   const std::size_t length = parts_.size() > 1 ? kChunkSize / sizeof(float) : size;
   for (std::size_t first = 0; auto& part : parts_) {
     const auto here = after.subspan(first, std::min(length, size - first));
+    if (sum_) part->accumulate(Update{here, weight, "the sum"});
     std::fill(here.begin(), here.end(), 0.0f);  // a plugin that leaves gaps shows no old memory
     part->finish(here);
     part.reset();
@@ -94,6 +98,7 @@ SharedBlob RunWork::finish_aggregate() {
 
 void RunWork::drop_aggregate() {
   parts_.clear();
+  sum_.reset();
   weights_.clear();
   retained_.clear();
   names_.clear();

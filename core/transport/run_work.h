@@ -13,6 +13,7 @@
 #include "privacy/central_plan.h"
 #include "transport/coordinator_work.h"
 #include "transport/float_bytes.h"
+#include "transport/secure_sum.h"
 
 namespace collegium {
 
@@ -46,6 +47,9 @@ class RunWork final : public CoordinatorWork {
     std::function<std::unique_ptr<Aggregator>()> aggregator;  // a new one every round
     SharedBlob model;                                         // where the run stands
     std::optional<CentralPlan> central;  // noise for the aggregate; then the next two and a journal
+    // Updates come masked: their sum is opened into one weighted mean, which is all that the
+    // aggregator sees.
+    std::optional<secagg::IntegerCode> secure = {};
     const Layout* layout = nullptr;
     SecureRandom* random = nullptr;
     RunJournal* journal = nullptr;                     // none: nothing is written down
@@ -59,7 +63,7 @@ class RunWork final : public CoordinatorWork {
   void open_aggregate(std::uint64_t round) override;
   std::optional<Refusal> accumulate(const std::string& site, Chunks values, double weight) override;
   void charge(std::uint64_t round) override;
-  SharedBlob finish_aggregate() override;
+  SharedBlob finish_aggregate(std::span<const secagg::Mask> opening) override;
   void drop_aggregate() override;
   void persist(const RoundRecord& record, const SharedBlob& model) override;
   std::optional<LedgerPosition> recorded() override;
@@ -79,7 +83,8 @@ class RunWork final : public CoordinatorWork {
       model_;  // the one copy: a model of the start that is kept would cost its size for good
   bool small_;
   std::vector<std::unique_ptr<Aggregator>> parts_;  // of the model, one after the other
-  std::vector<double> weights_;                     // of what was accumulated
+  std::optional<SecureSum> sum_;
+  std::vector<double> weights_;   // of what was accumulated
   std::vector<Floats> retained_;  // for an aggregator that looks at all updates at once
   std::vector<std::unique_ptr<std::string>> names_;  // Update::site is a view
 };

@@ -85,6 +85,15 @@ bool SiteJobs::start(const SiteAction& action) {
       else
         post_(PersistFailed{p.job, failure});
     });
+  } else if (const auto* step = std::get_if<SecureStep>(&action)) {
+    strand_.post([this, s = *step] {
+      SiteWork::SecureAnswer answer;
+      const std::string failure = failure_of([&] { answer = work_.secure_step(s); });
+      if (failure.empty())
+        post_(SecureAnswered{s.job, std::move(answer.bytes), std::move(answer.masked)});
+      else
+        post_(SecureRefused{s.job, failure});
+    });
   } else if (const auto* keep = std::get_if<KeepFinalModel>(&action)) {
     run(here, [this, k = *keep] {
       const std::string failure = failure_of([&] { work_.keep_final_model(k.model); });

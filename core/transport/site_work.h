@@ -50,6 +50,12 @@ class SiteWork {
   // Into the site's signed log, unless it stands there; and where that stands.
   virtual void record(const Record&) {}
   virtual std::optional<LedgerPosition> recorded() { return {}; }
+  // A step of secure aggregation: the answer, and in the step `mask` the masked update.
+  struct SecureAnswer {
+    Bytes bytes;
+    SharedBlob masked;
+  };
+  virtual SecureAnswer secure_step(const at_site::SecureStep& order) = 0;
   virtual void keep_final_model(const Bytes& model) = 0;
   virtual void log(const LogEvent& event) = 0;
 };

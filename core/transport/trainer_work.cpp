@@ -37,6 +37,14 @@ std::string tables_of(const TrainTask& task) {
 
 }  // namespace
 
+void refuse_second_sum(const Digest& opened, const Digest& sum, std::uint64_t round) {
+  if (opened == sum) return;
+  throw ProtocolError(
+      Problem{.what = "secure aggregation: another sum of round " + std::to_string(round) +
+                      " is to be opened; the difference of two sums is one site's update",
+              .expected = "the same sites, with the same updates"});
+}
+
 TrainerWork::TrainerWork(Options options) : options_(std::move(options)) {}
 
 TrainerWork::TrainerWork(Options options, std::shared_ptr<Trainer> trainer,
@@ -231,6 +239,32 @@ void TrainerWork::record(const Record& record) {
 
 std::optional<LedgerPosition> TrainerWork::recorded() {
   return options_.vault ? options_.vault->recorded() : std::nullopt;
+}
+
+void TrainerWork::open_sum(const StoredResult& result, const Digest& sum) {
+  if (options_.vault) return options_.vault->open_sum(result, sum);
+  refuse_second_sum(opened_.try_emplace(result.round, sum).first->second, sum, result.round);
+}
+
+SiteWork::SecureAnswer TrainerWork::secure_step(const at_site::SecureStep& order) {
+  if (!options_.secure || !options_.random)
+    throw ConfigError(
+        Problem{.what = "this site knows no keys of the others, so it cannot tell them from the "
+                        "coordinator, and takes no part in secure aggregation",
+                .where = "[site] peers",
+                .expected = "a folder with NAME.public of every site of the federation",
+                .found = "none",
+                .remedy = "collect the files from the other hospitals, not from the coordinator"});
+  if (!secure_)
+    secure_ = std::make_unique<SecureSite>(
+        options_.site, *options_.secure, *options_.random,
+        [this](const StoredResult& result, const Digest& sum) { open_sum(result, sum); });
+  SecureSite::Answer answer = secure_->answer(order);
+  if (order.step == secagg::Step::mask && secure_->cut() > 0)
+    log({LogEvent::Level::warning, options_.site,
+         std::to_string(secure_->cut()) +
+             " values of the update were cut at [secure_aggregation] clip"});
+  return {std::move(answer.bytes), std::move(answer.masked)};
 }
 
 void TrainerWork::keep_final_model(const Bytes& model) {

@@ -1,5 +1,6 @@
 #pragma once
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -10,6 +11,7 @@
 #include "federation/trainer.h"
 #include "privacy/site_plan.h"
 #include "transport/float_bytes.h"
+#include "transport/secure_site.h"
 #include "transport/site_work.h"
 
 namespace collegium {
@@ -29,7 +31,13 @@ class SiteVault {
   // As in SiteWork.
   virtual void record(const Record&) {}
   virtual std::optional<LedgerPosition> recorded() { return {}; }
+  // Makes durable that in the result's round this sum is opened, of all there may be; throws when
+  // another one was. `sum`: a hash of whose updates are in it, and of this site's.
+  virtual void open_sum(const StoredResult& result, const Digest& sum) = 0;
 };
+
+// Throws ProtocolError where the sum to be opened is not the one that was.
+void refuse_second_sum(const Digest& opened, const Digest& sum, std::uint64_t round);
 
 // A site's work over a Trainer. A run: its whole cost -> the ledger. A round: cost -> reserve ->
 // train
@@ -45,7 +53,8 @@ class TrainerWork final : public SiteWork {
     std::function<void(const BlobId&, const Bytes&)> keep_network = {};
     // Makes the mechanism that the run asks for; null: none is known here.
     std::function<std::unique_ptr<PrivacyMechanism>(const Settings& mechanism)> mechanism = {};
-    SecureRandom* random = nullptr;  // required where a whole update is noised
+    std::optional<SecureIdentity> secure = {};  // none: no part in secure aggregation
+    SecureRandom* random = nullptr;  // required for that, and where a whole update is noised
     std::int64_t n_public = 0;       // number of patients that may be known; 0: none is
     SiteVault* vault = nullptr;      // none: nothing is charged and nothing outlives the process
     std::function<void(const Bytes& model)> keep_final_model = {};
@@ -66,6 +75,7 @@ class TrainerWork final : public SiteWork {
   void persist(const StoredResult& result, bool charged) override;
   void record(const Record& record) override;
   std::optional<LedgerPosition> recorded() override;
+  SecureAnswer secure_step(const at_site::SecureStep& order) override;
   void keep_final_model(const Bytes& model) override;
   void log(const LogEvent& event) override;
 
@@ -79,6 +89,7 @@ class TrainerWork final : public SiteWork {
 
   Trainer& trainer();
   void begin(const at_site::Prepare& run);
+  void open_sum(const StoredResult& result, const Digest& sum);
   std::vector<PrivacyEvent> cost_of(const TrainTask& task);
   RoundContext context_of(const TrainTask& task) const;
   // Of this very task: a task need not ask for what the first one asked for.
@@ -90,6 +101,8 @@ class TrainerWork final : public SiteWork {
   Options options_;
   std::shared_ptr<Trainer> trainer_;
   Protection protection_;
+  std::unique_ptr<SecureSite> secure_;
+  std::map<std::uint64_t, Digest> opened_;  // by round; where there is no vault
 };
 
 }  // namespace collegium

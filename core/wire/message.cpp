@@ -64,6 +64,10 @@ std::string_view name_of(Kind kind) {
       return "leave";
     case Kind::finished:
       return "finished";
+    case Kind::secure:
+      return "secure";
+    case Kind::secured:
+      return "secured";
   }
   return "unknown";
 }
@@ -138,7 +142,7 @@ std::variant<Message, DecodeError> decode(std::span<const std::uint8_t> frame, B
   if (get<std::uint16_t>(header + kVersionAt) != kProtocolVersion) return DecodeError::bad_version;
   const std::uint8_t kind = header[kKindAt];
   if (kind < static_cast<std::uint8_t>(Kind::join) ||
-      kind > static_cast<std::uint8_t>(Kind::finished))
+      kind > static_cast<std::uint8_t>(Kind::secured))
     return DecodeError::unknown_kind;
   if (header[kFlagsAt] != 0) return DecodeError::bad_flags;
   for (std::size_t i = kReservedAt; i < kHeaderSize; ++i)

@@ -30,8 +30,10 @@ enum class Kind : std::uint8_t {
   failed,    // site: the task could not be done, and why
   ping,
   pong,
-  leave,    // site: a clean goodbye
-  finished  // coordinator: the run has ended; the final model's blob
+  leave,     // site: a clean goodbye
+  finished,  // coordinator: the run has ended; the final model's blob
+  secure,    // coordinator: a step of secure aggregation (payload)
+  secured    // site: its answer (payload, or the masked update's blob)
 };
 std::string_view name_of(Kind kind);
 

@@ -64,6 +64,10 @@ class Federation:
         What a site does to a whole update before it leaves: "percentile", "sparse_vector", or a plugin's.
     privacy : DPSGD or SiteDP, optional
         Privacy of patients, by DP-SGD inside each site, or of whole sites, by noise on their updates.
+    secure_aggregation : bool or mapping
+        Whether only the sum of the updates is ever opened, in a simulation by the steps of the real thing. A mapping has
+        the keys of ``[secure_aggregation]``: ``clip``, ``max_weight``, ``scale_bits``, ``threshold``, ``step_deadline``.
+        Losses and metrics then stay at the sites.
     weighting : {"iterations", "subjects", "equal"}
         Weight of a site's update.
     trainable : sequence of str, optional
@@ -118,6 +122,7 @@ class Federation:
         aggregator: Plugin | AggregatorFunction = "weighted_mean",
         mechanism: Plugin | None = None,
         privacy: DPSGD | SiteDP | None = None,
+        secure_aggregation: bool | Mapping[str, Any] = False,
         weighting: Literal["iterations", "subjects", "equal"] = "iterations",
         trainable: Sequence[str] = (),
         min_sites: int | None = None,
@@ -177,6 +182,9 @@ class Federation:
             self.config["mechanism"] = _plugin(mechanism)
         if privacy is not None:
             self.config["privacy"] = privacy.settings()
+        if secure_aggregation is not False:
+            asked = {} if secure_aggregation is True else dict(secure_aggregation)
+            self.config["secure_aggregation"] = {"enabled": True, **asked}
         if plugins:
             self.config["plugins"] = {"paths": [str(Path(p).resolve()) for p in plugins]}
         announce()

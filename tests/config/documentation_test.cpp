@@ -75,6 +75,7 @@ const std::vector<Section> kFederation{
     {"`[training]`", "[training]\n"},
     {"`[training.loss]`", "[training.loss]\n"},
     {"`[privacy]`", "[privacy]\nepsilon = 1\ndelta = 1e-3\n"},
+    {"`[secure_aggregation]`", "[secure_aggregation]\n"},
     {"`[plugins]`", "[plugins]\n"}};
 
 const std::string kSite = "[site]\nname = 'guys'\n[data]\npath = 'x'\nn_public = 5\n";

@@ -37,7 +37,7 @@ namespace collegium::testing {
 
 std::vector<FuzzInput> corpus() {
   std::vector<FuzzInput> inputs;
-  for (auto kind = static_cast<int>(Kind::join); kind <= static_cast<int>(Kind::finished); ++kind) {
+  for (auto kind = static_cast<int>(Kind::join); kind <= static_cast<int>(Kind::secured); ++kind) {
     Message message;
     message.kind = static_cast<Kind>(kind);
     message.round = 3;

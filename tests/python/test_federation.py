@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import collegium as cg
@@ -50,6 +52,21 @@ def test_one_full_batch_step_at_each_site_equals_pooled_gradient_descent(
             p.data -= 0.05 * g
     expected = np.concatenate([p.detach().numpy().ravel() for p in parameters])
     np.testing.assert_allclose(weights(run), expected, atol=1e-6)
+
+
+def test_secure_aggregation_ends_with_the_model_of_the_plain_run_and_keeps_losses_at_the_sites(
+    regression_sites, tmp_path: Path
+) -> None:
+    plain = linear(rounds=3).simulate(regression_sites, folder=tmp_path / "plain", progress=False)
+    secure = linear(rounds=3, secure_aggregation={"max_weight": 100, "clip": 4.0}).simulate(
+        regression_sites, folder=tmp_path / "secure", progress=False
+    )
+    np.testing.assert_allclose(weights(secure), weights(plain), atol=1e-5)
+    told = "SELECT count(loss), count(DISTINCT weight) FROM contribution"
+    with closing(sqlite3.connect(tmp_path / "plain" / "run.db")) as database:
+        assert database.execute(told).fetchone() == (9, 3)
+    with closing(sqlite3.connect(tmp_path / "secure" / "run.db")) as database:
+        assert database.execute(told).fetchone() == (0, 1)
 
 
 def test_one_site_without_privacy_equals_the_same_training_in_one_piece(

@@ -23,12 +23,12 @@ ALLOWED = {
     "model": {"base"},
     "store": {"base", "privacy", "vector", "model"},
     "plugin": {"base", "aggregation"},
-    "federation": {"base", "vector", "wire", "config"},
+    "federation": {"base", "vector", "secagg", "wire", "config"},
     "transport": {
-        "base", "vector", "privacy", "aggregation", "wire", "model", "store", "config", "plugin", "federation",
+        "base", "vector", "privacy", "secagg", "aggregation", "wire", "model", "store", "config", "plugin", "federation",
     },
     "runtime": {
-        "base", "vector", "privacy", "wire", "model", "store", "config", "plugin", "federation", "transport",
+        "base", "vector", "privacy", "secagg", "wire", "model", "store", "config", "plugin", "federation", "transport",
     },
     "torch": {"base", "config", "vector", "privacy", "imaging", "model", "federation"},
 }  # fmt: skip

@@ -17,6 +17,7 @@ class ChargeBook final : public SiteVault {
     return {};
   }
   void persist(const StoredResult&, bool) override {}
+  void open_sum(const StoredResult&, const Digest&) override {}
   std::vector<PrivacyEvent> scheduled, charged;
 };
 

@@ -60,7 +60,7 @@ TEST(RunWork, AveragesALargeModelInPartsAndLetsGoOfEachUpdateAtOnce) {
   EXPECT_FALSE(work.accumulate("guys", std::move(first), 1));
   EXPECT_TRUE(held.expired());
   EXPECT_FALSE(work.accumulate("kings", chunks_of(ramp(-1.0f)), 3));
-  const SharedBlob model = work.finish_aggregate();
+  const SharedBlob model = work.finish_aggregate({});
   const std::vector<float> after = toy::values_of(model);
   ASSERT_EQ(after.size(), kSize);
   for (std::size_t i = 0; i < kSize; ++i)  // 1 + (0.5 - 3) / 4 (i mod 1000)
@@ -77,7 +77,7 @@ TEST(RunWork, GivesWholeUpdatesToAnAggregatorThatIsNotLinear) {
   EXPECT_EQ(made, 1);
   EXPECT_FALSE(work.accumulate("guys", chunks_of(ramp(-1.0f)), 1));
   EXPECT_FALSE(work.accumulate("kings", chunks_of(ramp(2.0f)), 1));
-  const std::vector<float> after = toy::values_of(work.finish_aggregate());
+  const std::vector<float> after = toy::values_of(work.finish_aggregate({}));
   for (std::size_t i = 0; i < kSize; ++i)
     ASSERT_EQ(after[i], 1.0f + 2.0f * static_cast<float>(i % 1000)) << i;
 }
@@ -112,7 +112,7 @@ TEST(RunWork, GivesNoModelThatIsNotFinite) {
   RunWork work(std::move(options));
   work.open_aggregate(1);
   EXPECT_FALSE(work.accumulate("guys", chunks_of(ramp(0.5f)), 1));
-  EXPECT_THROW(work.finish_aggregate(), PluginError);
+  EXPECT_THROW(work.finish_aggregate({}), PluginError);
 }
 
 }  // namespace

@@ -104,7 +104,7 @@ TEST(Message, EachFieldIsRefusedByItsOwnReason) {
   EXPECT_EQ(with(0, 'X'), DecodeError::bad_magic);
   EXPECT_EQ(with(4, 2), DecodeError::bad_version);
   EXPECT_EQ(with(6, 0), DecodeError::unknown_kind);
-  EXPECT_EQ(with(6, 15), DecodeError::unknown_kind);
+  EXPECT_EQ(with(6, 17), DecodeError::unknown_kind);
   EXPECT_EQ(with(7, 1), DecodeError::bad_flags);
   EXPECT_EQ(with(63, 1), DecodeError::bad_flags);
   EXPECT_EQ(with(43, 0x7f), DecodeError::body_too_long);
