@@ -18,7 +18,7 @@ from pathlib import Path
 
 import collegium as cg
 import torch
-from collegium import core
+from collegium import _core as core
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))

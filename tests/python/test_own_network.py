@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from collegium.graph.example import of_site
+from monai.networks.nets import SegResNet
 from torch import nn
 
 
@@ -183,6 +185,60 @@ def test_a_network_whose_patients_meet_is_refused_under_patient_level_privacy(
     )
     with pytest.raises(cg.CollegiumError, match="patients"):
         private.simulate({"a": patients(60)}, folder=tmp_path / "run", progress=False)
+
+
+class PerSampleDice(nn.Module):
+    def forward(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        found, wanted = outputs.sigmoid().flatten(1), targets.flatten(1)
+        return 1 - (2 * (found * wanted).sum(1) + 1) / (found.sum(1) + wanted.sum(1) + 1)
+
+
+class Centred(nn.Module):
+    """Takes away the mean over the batch: samples meet, so each must have a pass of its own."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.network(x)
+        return y - 0.5 * y.mean(0, keepdim=True)
+
+
+@pytest.mark.parametrize("wrapped", [nn.Sequential, Centred], ids=["one_pass", "one_by_one"])
+def test_a_captured_segresnet_takes_the_private_step_that_eager_takes_sample_by_sample(
+    tmp_path: Path, wrapped: Callable[[nn.Module], nn.Module]
+) -> None:
+    """Everybody is in the batch, so the step is known up to its noise, and that by its length."""
+    count, clip, noise, rate = 5, 0.1, 1e-4, 0.5
+    torch.manual_seed(0)
+    x = torch.randn(count, 1, 8, 8, 8)
+    y = (x + 0.3 * torch.randn_like(x) > 0.5).float()
+    model = wrapped(SegResNet(3, 8, 1, 1, blocks_down=(1, 1), blocks_up=(1,)))
+    run = federation(
+        model,
+        PerSampleDice(),
+        optimizer=cg.SGD(lr=rate),
+        batch_size=count,
+        local_steps=1,
+        rounds=1,
+        weighting="iterations",
+        training={"flip": False, "intensity_scale": 0.0, "intensity_shift": 0.0},
+        privacy=cg.DPSGD(clip=clip, noise_multiplier=noise, delta=1e-3),
+    ).simulate({"a": (x, y)}, folder=tmp_path / "run", progress=False)
+    parameters = dict(model.named_parameters())
+    step = torch.zeros(sum(p.numel() for p in parameters.values()))
+    for i in range(count):
+        loss = PerSampleDice()(model(x[i : i + 1]), y[i : i + 1])
+        gradients = torch.autograd.grad(loss.sum(), list(parameters.values()))
+        one = torch.cat([g.flatten() for g in gradients])
+        assert one.norm() > clip
+        step -= rate * clip * (1 - 2**-10) * one / one.norm() / count
+    after = dict(run.model.named_parameters())
+    moved = torch.cat([(after[n] - p).detach().flatten() for n, p in parameters.items()])
+    expected = rate * noise * clip / count * len(step) ** 0.5  # the noise's length, within 0.5 %
+    assert 0.95 < (moved - step).norm() / expected < 1.05  # wrong by chance: below 1e-20
+    assert expected < 0.05 * step.norm()
 
 
 def test_token_ids_and_dropout_train(tmp_path: Path) -> None:
