@@ -255,6 +255,7 @@ TEST_F(SmallGraph, TakesNoNumbersForTypesAndNoOtherKindOfMemory) {
         call("aten::zeros", list(list(2, 2), nullptr, nullptr, nullptr, true)),
         call("aten::contiguous", {value(3), 7}),
         call("aten::gather", {value(3), 0, value(3), true}),
+        call("aten::soft_margin_loss", {value(3), value(3), 3}),
         call("aten::to.dtype", {value(3), value(3)})})
     EXPECT_THAT(problem_of([&] { network_of(network_with({wrong})); }).what, HasSubstr("wrongly"));
 }
