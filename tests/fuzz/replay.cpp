@@ -85,6 +85,18 @@ std::uint64_t number(std::string_view text, std::uint64_t otherwise) {
 
 void run(const Bytes& bytes) { LLVMFuzzerTestOneInput(bytes.data(), bytes.size()); }
 
+Corpus whole_corpus() {
+  Corpus corpus = collegium::testing::corpus();
+  if (!std::filesystem::exists(COLLEGIUM_FUZZ_CORPUS)) return corpus;
+  for (const auto& entry : std::filesystem::directory_iterator(COLLEGIUM_FUZZ_CORPUS)) {
+    std::ifstream file(entry.path(), std::ios::binary);
+    corpus.emplace_back(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+  }
+  std::sort(corpus.begin() + static_cast<std::ptrdiff_t>(collegium::testing::corpus().size()),
+            corpus.end());  // a folder has no order
+  return corpus;
+}
+
 int write_corpus(const std::filesystem::path& folder, const Corpus& corpus) {
   std::filesystem::create_directories(folder);
   for (std::size_t i = 0; i < corpus.size(); ++i) {
@@ -110,7 +122,7 @@ int replay(int count, char** names) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const Corpus corpus = collegium::testing::corpus();
+  const Corpus corpus = whole_corpus();
   if (argc == 3 && std::string_view(argv[1]) == "--write") return write_corpus(argv[2], corpus);
   if (argc > 1 && std::filesystem::exists(argv[1])) return replay(argc - 1, argv + 1);
   const std::uint64_t mutations = number(argc > 1 ? argv[1] : "", 20000);
