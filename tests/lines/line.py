@@ -61,6 +61,8 @@ def device(name: str, address: str, mtu: int) -> int:
 class Line:
     """From the site's end (`self.site`, a namespace to enter) to the server's (`self.server`) and back."""
 
+    address = SERVER
+
     def __init__(
         self,
         bits_per_second: float,

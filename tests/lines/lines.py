@@ -9,25 +9,25 @@ import sys
 import threading
 import time
 
-from line import SERVER, Line, NotAllowed
+from line import Line, NotAllowed
 
 PORT = "7711"
 
 
 class Federation:
     def __init__(self, line: Line, peer: str, sites: int, floats: int, rounds: int = 1, min_sites: int = 0, deadline: float = 600,
-                 trains: float = 0.0) -> None:  # fmt: skip
+                 trains: float = 0.0, honest: int = 0) -> None:  # fmt: skip
         self.line, self.peer, self.trains = line, peer, trains
         self.shape = (str(sites), str(rounds), str(floats))
         self.told: list[tuple[float, str]] = []
-        address = f"tcp://{SERVER}:{PORT}"
+        self.address = address = f"tcp://{line.address}:{PORT}"
         self.coordinator = line.start(
             line.server, peer, "coordinator", address, str(sites), str(min_sites or sites), str(rounds), str(floats),
             str(deadline),
         )  # fmt: skip
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
-        self.sites = [self.start_site(index) for index in range(sites)]
+        self.sites = [self.start_site(index) for index in range(honest or sites)]
 
     def start_site(self, index: int) -> subprocess.Popen[str]:
         sites, rounds, floats = self.shape
@@ -36,7 +36,7 @@ class Federation:
             self.peer,
             "site",
             str(index),
-            f"tcp://{SERVER}:{PORT}",
+            self.address,
             sites,
             rounds,
             floats,
@@ -146,7 +146,56 @@ def killed(peer: str, large: bool) -> str:
     return f"noticed after {1000 * noticed:.0f} ms; the run failed and said why"
 
 
-SCENARIOS = {one.__name__: one for one in (slow, dropping, moving, killed)}
+class NoLine(Line):
+    """Everybody on one machine."""
+
+    address, server, site = "127.0.0.1", 0, 0
+
+    def __init__(self) -> None:
+        pass
+
+    def start(self, namespace: int, *command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+
+def peak(federation: Federation) -> float:
+    """Of the coordinator, in MB, as long as it lives."""
+    with open(f"/proc/{federation.coordinator.pid}/status") as status:
+        return next(int(text.split()[1]) for text in status if text.startswith("VmHWM")) / 1000
+
+
+def hostile(peer: str, large: bool) -> str:
+    """A registered site floods the coordinator. The others finish, and its memory stays bounded."""
+    floats = 25_000_000 if large else 2_000_000
+    memory = []
+    for attacked in (False, True):
+        federation = Federation(
+            NoLine(), peer, sites=3, floats=floats, min_sites=2, deadline=20, honest=2
+        )
+        attacker = (
+            federation.line.start(0, peer, "hostile", "2", federation.address, str(floats))
+            if attacked
+            else None
+        )
+        end = time.monotonic() + 200
+        while not federation.said("closed with site-1 site-2") and time.monotonic() < end:
+            time.sleep(0.05)
+        memory.append(peak(federation))
+        if attacker:
+            assert attacker.poll() is None
+            attacker.kill()
+            attacker.wait()
+        federation.wait_for("closed with site-1 site-2", 5)
+        federation.stop()
+    # A registered peer's queues, both ways: 64 groups of 1 MiB; and what may come before its connection is ended.
+    bound = memory[0] + 8 * (2 * 64 * 1.05 + 135)
+    assert memory[1] < bound, f"{memory[1]:.0f} MB, at most {bound:.0f} were expected"
+    return f"coordinator's peak {memory[1]:.0f} MB under a flood over 8 connections, {memory[0]:.0f} MB without"
+
+
+SCENARIOS = {one.__name__: one for one in (slow, dropping, moving, killed, hostile)}
 
 
 def main() -> int:
