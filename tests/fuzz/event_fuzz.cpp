@@ -7,9 +7,9 @@ namespace collegium::testing {
 std::vector<FuzzInput> corpus() {
   PrivacyEvent gaussian{.kind = PrivacyEvent::Kind::gaussian, .noise_multiplier = 1.5};
   PrivacyEvent sampled{.kind = PrivacyEvent::Kind::sampled_gaussian,
-                       .count = 100,
                        .noise_multiplier = 1.1,
-                       .sampling_rate = 0.01};
+                       .sampling_rate = 0.01,
+                       .count = 100};
   PrivacyEvent pure{.kind = PrivacyEvent::Kind::pure, .epsilon = 0.5};
   return {input_of(event_to_json(gaussian)), input_of(event_to_json(sampled)),
           input_of(event_to_json(pure)),

@@ -128,6 +128,7 @@ int attack(char** given) {
   const std::vector<std::uint8_t> garbage(kMaxPayload, 0xa5);
   say("attacks");
   for (std::uint64_t i = 0;; ++i) {
+    if (i % 1000 == 0) say("sent " + std::to_string(i));
     zmq::socket_t& socket = sockets[i % sockets.size()];
     Message next;
     next.run = toy::coordinator_options(setting).run;
