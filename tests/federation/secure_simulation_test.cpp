@@ -452,6 +452,44 @@ TEST(SecureSimulation, RandomHistoriesKeepEveryPromise) {
   EXPECT_GT(refused, 0);  // second sums of one round
 }
 
+// A coordinator that hands one site another model, table or list of keys would tell its update from
+// the sum: it has another session then, and its keys fit nobody's.
+TEST(SecureSession, ChangesWithEverythingThatSitesMustSeeAlike) {
+  const SecureTerms terms{.sites = {"s1", "s2", "s3"}, .threshold = 3, .minimum = 3, .life = "1"};
+  std::vector<secagg::Peer> roster{{"s1", {1}}, {"s2", {2}}, {"s3", {3}}};
+  Instructions asked;
+  asked.training.set("lr", 0.1);
+  asked.secure_aggregation = terms.write();
+  const SecureAttempt attempt{.run = RunId{7}, .round = 1, .attempt = 1, .model = {9}};
+  std::set<Digest> ids{secure_session(attempt, asked, roster).id};
+  const auto another = [&](SecureAttempt changed, Instructions tables, const auto& peers) {
+    ids.insert(secure_session(changed, tables, peers).id);
+  };
+  SecureAttempt changed = attempt;
+  changed.model[5] = 1;
+  another(changed, asked, roster);
+  changed = attempt;
+  changed.attempt = 2;
+  another(changed, asked, roster);
+  changed = attempt;
+  changed.round = 2;
+  another(changed, asked, roster);
+  changed = attempt;
+  changed.run[0] = 8;
+  another(changed, asked, roster);
+  Instructions tables = asked;
+  tables.training.set("lr", 0.2);
+  another(attempt, tables, roster);
+  tables = asked;
+  SecureTerms later = terms;
+  later.life = "2";
+  tables.secure_aggregation = later.write();
+  another(attempt, tables, roster);
+  roster[2].key[0] = 4;
+  another(attempt, asked, roster);
+  EXPECT_EQ(ids.size(), 8u);
+}
+
 // A coordinator that asks for a sum first, and for the update itself once it is trained.
 TEST(SecureSite, AnUpdateTrainedForASumDoesNotLeaveAsItIsWhereThePolicyRequiresSums) {
   SiteOptions options;

@@ -7,6 +7,7 @@
 
 #include "model/safetensors.h"
 #include "runtime/join.h"
+#include "runtime/ledger_vault.h"
 #include "runtime/serve.h"
 #include "runtime/simulate.h"
 #include "store/run_store.h"
@@ -128,6 +129,25 @@ TEST(SecureRun, ValuesBeyondTheClipAreCutAndTheSiteIsTold) {
   // 0.25 times targets of 1, 2 and 3 at the first place, with weights 1, 2 and 1.
   EXPECT_NEAR(model[0], (0.25 + 2 * 0.3 + 0.3) / 4, 1e-6);
   EXPECT_THAT(ran.log, testing::Contains(HasSubstr("were cut at [secure_aggregation] clip")));
+}
+
+// The difference of two sums is one site's update: which one was opened outlives the process.
+TEST(SecureVault, OpensOneSumARoundAlsoAfterARestart) {
+  const TemporaryFolder folder;
+  StoredResult result{
+      .run = RunId{5}, .round = 2, .attempt = 1, .model = {}, .body = {}, .update = {}};
+  const Digest sum{1}, other{2};
+  LedgerVault(folder.path(), {.dataset = "a"}).open_sum(result, sum);
+  LedgerVault again(folder.path(), {.dataset = "a"});
+  again.open_sum(result, sum);
+  EXPECT_THAT(problem_of([&] { again.open_sum(result, other); }).what, HasSubstr("another sum"));
+  result.round = 1;
+  EXPECT_THAT(problem_of([&] { again.open_sum(result, sum); }).what, HasSubstr("is over"));
+  result.round = 3;
+  again.open_sum(result, other);
+  result.run = RunId{6};
+  result.round = 1;
+  again.open_sum(result, sum);
 }
 
 std::string refusal(const std::string& text) {
@@ -291,6 +311,19 @@ TEST_F(SecureLine, OtherKeysThanThePinnedOnesEndEverySum) {
   });
   EXPECT_EQ(result.outcome, Outcome::failed);
   EXPECT_TRUE(rounds_.empty() || !rounds_.back().closed);
+}
+
+// A coordinator that leaves sites out has fewer of them to be in league with.
+TEST_F(SecureLine, ASiteRefusesASumWithoutEverySiteItPinned) {
+  std::filesystem::create_directories(folder_ / "pinned");
+  std::filesystem::copy(folder_ / "sites", folder_ / "pinned");
+  KeyPair::generate("left-out").public_half().save(folder_ / "pinned" / "left-out.public");
+  const DriverResult result = run(federation("min_sites = 3"), [&](SiteConfig& config) {
+    if (config.name == site_name(1)) config.peers = folder_ / "pinned";
+  });
+  ASSERT_EQ(result.outcome, Outcome::finished) << result.reason;
+  EXPECT_EQ(rounds_[0].contributions[1].state, Contribution::State::failed);
+  EXPECT_THAT(rounds_[0].contributions[1].reason, HasSubstr("leaves out a site"));
 }
 
 TEST_F(SecureLine, ASiteThatRequiresSumsRefusesToGiveItsUpdate) {
