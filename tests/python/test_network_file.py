@@ -131,6 +131,7 @@ def refused(cluster: Cluster, rule: str) -> None:
         ('models = ["segresnet"]\n', "among those this site allows: segresnet"),
         ('models = ["graph"]\n[policy.graph]\nparameters = 100\n', "at most 100 parameters"),
         ('models = ["graph"]\n[policy.graph]\noperators = ["aten::conv3d"]\n', "aten::conv3d"),
+        ('models = ["graph"]\n[policy.graph]\nmemory = 1\n', "more memory than it may"),
     ],
 )
 def test_a_site_that_does_not_take_the_network_names_its_rule_at_both_ends(
