@@ -1,5 +1,7 @@
 #include "federation/cohort.h"
 
+#include <algorithm>
+
 namespace collegium {
 
 void Member::begin_attempt() {
@@ -19,6 +21,11 @@ void Member::begin_attempt() {
   keyless = false;
   step = steps = 0;
   if (unable) settle(Stage::failed, "unable", *unable);
+}
+
+bool Member::signs(std::string_view text, const Signature& signature) const {
+  return std::any_of(signing.begin(), signing.end(),
+                     [&](const VerifyKey& key) { return verify_text(key, text, signature); });
 }
 
 void Member::settle(Stage to, std::string code, std::string reason) {

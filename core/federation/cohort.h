@@ -35,7 +35,8 @@ struct Member {
   std::string absence = "it has not joined yet";
   std::string software;
   std::optional<LedgerPosition> ledger;  // the latest it told in this run
-  std::optional<VerifyKey> signing;      // the key of its signatures
+  std::vector<VerifyKey> signing;        // the keys of its signatures; none: it does not sign
+  bool signs(std::string_view text, const Signature& signature) const;
   double heard = 0, pinged = 0;
   std::int64_t step = 0, steps = 0;
   std::uint64_t bytes_in = 0, bytes_out = 0;

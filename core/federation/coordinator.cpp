@@ -197,13 +197,15 @@ void Coordinator::State::on_join(std::string_view site, const Message& message) 
                                 ", this run's is " + options.layout);
   }
   const bool registered = options.signers.contains(member->name);
-  if (registered && body.signing && body.signing != member->signing) {
+  const std::vector<VerifyKey>& keys = member->signing;
+  if (registered && body.signing &&
+      std::find(keys.begin(), keys.end(), *body.signing) == keys.end()) {
     member->absence = "it signs with another key than the one it is registered with";
     return refuse("wrong_key",
                   "the site signs with another key than the one in its public file here: "
                   "send that file again");
   }
-  if (!registered) member->signing = body.signing;
+  if (!registered && body.signing) member->signing = {*body.signing};
   const bool anew = !member->here;
   member->joined = true;
   member->left_for_good = false;
@@ -264,6 +266,24 @@ void Coordinator::State::on(const at_coordinator::PeerLost& event) {
   Member* member = cohort.find(event.site);
   if (member && member->here)
     lose(*member, event.reason.empty() ? "the connection was lost" : event.reason, false);
+}
+
+void Coordinator::State::on(const at_coordinator::KeysChanged& event) {
+  options.signers = event.signers;
+  for (Member& member : cohort.members()) {
+    const auto keys = options.signers.find(member.name);
+    if (keys != options.signers.end()) {
+      if (member.signing != keys->second) log(Level::info, member.name, "its keys have changed");
+      member.signing = keys->second;
+      continue;
+    }
+    options.signers.emplace(member.name,
+                            std::vector<VerifyKey>{});  // its word is not taken for one
+    if (member.signing.empty()) continue;
+    member.signing.clear();
+    log(Level::warning, member.name, "its key was revoked, or has expired");
+    if (member.here) lose(member, "its key was revoked, or has expired", true);
+  }
 }
 
 void Coordinator::State::on(const at_coordinator::Served& event) {

@@ -30,9 +30,9 @@ struct CoordinatorOptions {
   bool charges_rounds = false;  // central privacy: a round is paid for before it is aggregated
   std::string layout;           // its hash
   std::optional<SigningKey> signing = {};  // for what it accepts
-  // Whose results must be signed with which key. A site that is not named here is believed the key
-  // that it joins with, or none.
-  std::map<std::string, VerifyKey, std::less<>> signers = {};
+  // Whose results must be signed, and with which keys: one, or two while a site changes its own. A
+  // site that is not named here is believed the key that it joins with, or none.
+  Signers signers = {};
   // Updates come under masks, and only their sum is opened: the keys of `sites`, in their order.
   // Then `secure_aggregation` has the terms, and every step of a sum has so many seconds.
   std::vector<secagg::Peer> secure_roster = {};

@@ -173,9 +173,9 @@ void Coordinator::State::announce(Member& member, const Message& message, const 
   contribution.bytes = body.update.id.size;
   contribution.seconds = member.task_first ? now - *member.task_first : 0;
   member.request = message.request;
-  if (member.signing) {
+  if (!member.signing.empty() || options.signers.contains(member.name)) {
     const std::string claim = contribution_statement(options.run, member.name, round, body);
-    if (!body.signature || !verify_text(*member.signing, claim, *body.signature)) {
+    if (!body.signature || !member.signs(claim, *body.signature)) {
       return reject(member, RefusalCode::bad_signature,
                     body.signature ? "its claim is not signed by the site's key"
                                    : "its claim carries no signature");

@@ -61,6 +61,7 @@ struct Coordinator::State {
   void on(const at_coordinator::MessageFrom& event);
   void on(const at_coordinator::PeerLost& event);
   void on(const at_coordinator::Served& event);
+  void on(const at_coordinator::KeysChanged& event);
   void on_join(std::string_view site, const Message& message);
   void on_pong(Member& member, const Message& message);
   void on_leave(Member& member, const Message& message);

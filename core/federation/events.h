@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,7 @@
 namespace collegium {
 
 using SharedBlob = std::shared_ptr<const Blob>;
+using Signers = std::map<std::string, std::vector<VerifyKey>, std::less<>>;  // by site
 
 struct Started {
   double now = 0;
@@ -103,6 +105,10 @@ struct AggregationDone {
 struct AggregationFailed {
   std::uint64_t round = 0, attempt = 0;
   std::string reason;
+};
+// Who may sign has changed while the run goes on: keys were added, have expired or were revoked.
+struct KeysChanged {
+  Signers signers;
 };
 struct RoundPersisted {
   std::uint64_t round = 0, attempt = 0;
@@ -194,7 +200,8 @@ using CoordinatorEvent =
                  at_coordinator::PullFailed, at_coordinator::Served, at_coordinator::Accumulated,
                  at_coordinator::RoundCharged, at_coordinator::ChargeFailed,
                  at_coordinator::AggregationDone, at_coordinator::AggregationFailed,
-                 at_coordinator::RoundPersisted, at_coordinator::PersistFailed>;
+                 at_coordinator::RoundPersisted, at_coordinator::PersistFailed,
+                 at_coordinator::KeysChanged>;
 
 using CoordinatorAction = std::variant<
     at_coordinator::Send, at_coordinator::Serve, at_coordinator::Publish, at_coordinator::Pull,

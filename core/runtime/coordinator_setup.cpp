@@ -142,10 +142,13 @@ Record begun_record(const CoordinatorSetup& setup, const FederationConfig& confi
   const CoordinatorOptions& options = setup.options;
   const Instructions asked{options.network, options.training, options.privacy, options.mechanism};
   const auto file = network_file_of(options.network);
-  std::string sites;  // one a line, with the key that must have signed its results
+  std::string sites;  // a line each, with a key that must have signed its results
   for (const std::string& site : options.sites) {
-    const auto key = options.signers.find(site);
-    sites += site + (key == options.signers.end() ? "" : " " + to_hex(key->second)) + "\n";
+    const auto keys = options.signers.find(site);
+    if (keys == options.signers.end())
+      sites += site + "\n";
+    else
+      for (const VerifyKey& key : keys->second) sites += site + " " + to_hex(key) + "\n";
   }
   return {"begun",
           {{"run", run_text(options.run)},

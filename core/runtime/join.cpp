@@ -40,7 +40,8 @@ std::optional<SecureIdentity> secure_identity(const SiteConfig& config) {
   if (config.insecure || config.peers.empty()) return std::nullopt;
   SecureIdentity identity{KeyPair::load(config.secret).signing, {}};
   const Roster pinned = Roster::load(config.peers);
-  for (const auto& [name, key] : pinned.sites()) identity.peers.push_back({name, key.signing});
+  for (const auto& [name, keys] : pinned.sites())
+    identity.peers.push_back({name, keys.front().signing});
   return identity;
 }
 

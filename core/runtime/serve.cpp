@@ -1,5 +1,8 @@
 #include "runtime/serve.h"
 
+#include <functional>
+#include <set>
+
 #include "collegium/error.h"
 #include "privacy/noise.h"
 #include "runtime/coordinator_setup.h"
@@ -9,6 +12,30 @@
 #include "transport/zmq_coordinator_driver.h"
 
 namespace collegium {
+
+namespace {
+
+// The folder of keys as it is now. A file that cannot be read lets nobody in, and is warned about
+// once.
+std::function<std::optional<Roster>()> roster_reader(const FederationConfig& config,
+                                                     StoreJournal& journal) {
+  return [&journal, folder = config.server.site_keys, sites = config.sites,
+          told = std::set<std::string>{}]() mutable -> std::optional<Roster> {
+    std::vector<std::string> problems;
+    Roster roster;
+    try {
+      roster = Roster::load(folder, &problems).of(sites);
+    } catch (const std::exception& error) {  // the folder is gone: so are its keys
+      problems.emplace_back(error.what());
+    }
+    for (const std::string& problem : problems)
+      if (told.insert(problem).second)
+        journal.log({.level = LogEvent::Level::warning, .site = "", .text = problem});
+    return roster;
+  };
+}
+
+}  // namespace
 
 DriverResult serve(const FederationConfig& given, const RunEvents& events, const StopHandle& stop) {
   FederationConfig config = given;
@@ -33,16 +60,14 @@ DriverResult serve(const FederationConfig& given, const RunEvents& events, const
     options.key = KeyPair::load(config.server.secret);
     author = options.key->name;
     signing = options.key->signing;
-    const Roster known = Roster::load(config.server.site_keys);
+    options.roster = Roster::load(config.server.site_keys).of(config.sites);
     for (const std::string& site : config.sites) {
-      const PublicKey* key = known.find(site);
-      if (!key)
+      if (!options.roster.contains(site))
         throw ConfigError({.what = "there is no public key of site '" + site + "'",
                            .where = config.server.site_keys.string(),
                            .expected = "a file " + site + ".public",
                            .remedy = "ask the site for the file that `collegium keys new " + site +
                                      "` made there"});
-      options.roster.add(*key);
     }
   }
 
@@ -59,11 +84,10 @@ DriverResult serve(const FederationConfig& given, const RunEvents& events, const
   options.stop = stop;
 
   setup.options.signing = signing;
-  if (!options.insecure)
-    for (const auto& [name, key] : options.roster.sites())
-      setup.options.signers.emplace(name, key.signing);
+  if (!options.insecure) setup.options.signers = signers_of(options.roster);
   StoreJournal journal(store, start.layout, config.run.keep_checkpoints, events, author, signing,
                        config.server.insecure ? Roster{} : options.roster);
+  if (!options.insecure) options.reload = roster_reader(config, journal);
   journal.record(begun_record(setup, config));
   setup.resume.recorded = journal.recorded();
   const auto random = NoiseSource::system().stream(NoisePurpose::central_noise, 0);

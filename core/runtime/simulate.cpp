@@ -95,8 +95,7 @@ DriverResult simulate(const FederationConfig& config, const std::vector<Simulate
   // Identities for this process: the statements are signed and checked as between hospitals.
   std::vector<SigningKey> keys;
   for (const SimulatedSite& site : sites)
-    setup.options.signers.emplace(site.name,
-                                  keys.emplace_back(SigningKey::generate()).verify_key());
+    setup.options.signers[site.name] = {keys.emplace_back(SigningKey::generate()).verify_key()};
   const SigningKey signing = SigningKey::generate();
   setup.options.signing = signing;
   StoreJournal journal(store, layout, config.run.keep_checkpoints, events, "coordinator", signing);
@@ -115,7 +114,7 @@ DriverResult simulate(const FederationConfig& config, const std::vector<Simulate
                 .on_log = {}});
   if (setup.secure)
     for (const std::string& name : setup.options.sites)
-      setup.options.secure_roster.push_back({name, setup.options.signers.at(name)});
+      setup.options.secure_roster.push_back({name, setup.options.signers.at(name).front()});
   Coordinator machine(setup.options, setup.resume);
   std::vector<std::unique_ptr<Hospital>> hospitals;
   std::vector<InProcessSite> members;

@@ -40,7 +40,7 @@ void Admission::serve(DropCounts& refused) {
       if (!insecure_ && is(kMechanism, "CURVE") && credentials.size() == 32) {
         std::array<char, 41> key;
         zmq_z85_encode(key.data(), credentials.data<std::uint8_t>(), 32);
-        name = roster_.name_of(key.data());
+        if (roster_.name_of(key.data())) name = key.data();
       } else if (insecure_ && is(kMechanism, "PLAIN") &&
                  roster_.contains(credentials.to_string_view())) {
         name = credentials.to_string();

@@ -8,7 +8,8 @@
 namespace collegium {
 
 // Decides who may connect (the ZAP protocol, ZeroMQ RFC 27). With CURVE: whose public key is in the
-// roster, and from then on every message of that connection carries the key's name. In the insecure
+// roster, and from then on every message of that connection carries the key, whose name is looked
+// up again each time. In the insecure
 // mode: whoever claims a name that is in the roster. Lives in the coordinator's I/O thread, beside
 // the socket it guards.
 class Admission {

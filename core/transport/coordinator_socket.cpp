@@ -11,6 +11,22 @@ namespace {
 
 constexpr const char* kMonitor = "inproc://connections";
 
+bool of_a_coordinator(Kind kind) {
+  switch (kind) {
+    case Kind::welcome:
+    case Kind::refuse:
+    case Kind::task:
+    case Kind::accepted:
+    case Kind::rejected:
+    case Kind::ping:
+    case Kind::finished:
+    case Kind::secure:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 CoordinatorSocket::CoordinatorSocket(Options options)
@@ -61,16 +77,21 @@ std::optional<CoordinatorSocket::Received> CoordinatorSocket::receive() {
       continue;
     }
     const char* user = zmq_msg_gets(group->frames[1].handle(), "User-Id");
-    if (!user || !options_.roster.contains(
-                     user)) {  // admission happens once a connection, this once a message
+    const auto named = user ? name_of(user) : std::nullopt;
+    if (!named) {  // admission happens once a connection, this once a message
       ++dropped_["sender is not in the roster"];
       continue;
     }
     guard_.heard(group->frames[1]);
-    std::string site = user;
+    std::string site = *named;
     auto message = to_message(*group, 1, dropped_);
     if (!message) continue;
-    Route route{group->frames[0].to_string(), zmq_msg_get(group->frames[1].handle(), ZMQ_SRCFD)};
+    if (of_a_coordinator(message->kind)) {
+      ++dropped_["a site speaks as a coordinator"];
+      continue;
+    }
+    Route route{group->frames[0].to_string(), zmq_msg_get(group->frames[1].handle(), ZMQ_SRCFD),
+                user};
     if (const auto known = routes_.find(site);
         known == routes_.end() || known->second.id != route.id) {
       hear_of_connections();  // descriptors come again: what this one was before has ended
@@ -107,6 +128,23 @@ void CoordinatorSocket::end_floods(double now) {
   hear_of_connections();
   if (const int ended = guard_.check(now))
     dropped_["a group of frames without end"] += static_cast<std::uint64_t>(ended);
+}
+
+std::optional<std::string> CoordinatorSocket::name_of(const std::string& user) const {
+  if (!options_.insecure) return options_.roster.name_of(user);
+  return options_.roster.contains(user) ? std::optional(user) : std::nullopt;
+}
+
+void CoordinatorSocket::admit(Roster roster) {
+  options_.roster = std::move(roster);
+  for (auto route = routes_.begin(); route != routes_.end();) {
+    if (name_of(route->second.user) == route->first) {
+      ++route;
+      continue;
+    }
+    lost_.push_back(route->first);
+    route = routes_.erase(route);
+  }
 }
 
 CoordinatorSocket::Sent CoordinatorSocket::send(std::string_view site, const Message& message) {

@@ -52,6 +52,9 @@ class CoordinatorSocket {
   const std::string& address() const { return address_; }  // as bound
   const DropCounts& dropped() const { return dropped_; }
   const Roster& roster() const { return options_.roster; }
+  // From now on these are let in: what others send is dropped, and nothing is sent to them, on
+  // connections that are open as well.
+  void admit(Roster roster);
 
  private:
   Options options_;
@@ -64,8 +67,10 @@ class CoordinatorSocket {
   struct Route {
     std::string id;      // ZeroMQ's
     int descriptor = 0;  // of its connection
+    std::string user;    // the key it was opened with, or the name where there are no keys
   };
   void hear_of_connections();
+  std::optional<std::string> name_of(const std::string& user) const;
   std::map<std::string, Route, std::less<>> routes_;  // by name
   std::vector<std::string> lost_;
   DropCounts dropped_;

@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <vector>
 
 #include "base/hash.h"
@@ -62,6 +63,21 @@ std::array<std::uint8_t, 32> signing_in(const Settings& settings) {
   return bytes;
 }
 
+std::string expiry_in(const Settings& settings) {
+  const std::string day = settings.text("expires", "");
+  const auto fits = [&](std::size_t i) {
+    return i == 4 || i == 7 ? day[i] == '-' : day[i] >= '0' && day[i] <= '9';
+  };
+  bool date = day.size() == 10;
+  for (std::size_t i = 0; date && i < day.size(); ++i) date = fits(i);
+  if (!day.empty() && !date)
+    throw ConfigError(Problem{.what = "'expires' is not a day",
+                              .where = settings.where("expires"),
+                              .expected = "the last day the key counts, as \"2027-01-31\"",
+                              .found = day});
+  return day;
+}
+
 std::string name_in(const Settings& settings) {
   std::string name = settings.text("name");
   if (!valid_site_name(name))
@@ -104,7 +120,8 @@ bool valid_site_name(std::string_view name) {
 
 PublicKey PublicKey::load(const std::filesystem::path& file) {
   const Settings settings = read(file);
-  PublicKey key{name_in(settings), key_in(settings, "public"), signing_in(settings)};
+  PublicKey key{name_in(settings), key_in(settings, "public"), signing_in(settings),
+                expiry_in(settings)};
   settings.refuse_unknown();
   return key;
 }
@@ -112,7 +129,8 @@ PublicKey PublicKey::load(const std::filesystem::path& file) {
 void PublicKey::save(const std::filesystem::path& file) const {
   write_file(file,
              "# Collegium public key: may be sent to anybody\n" + std::string("name = \"") + name +
-                 "\"\npublic = '" + key + "'\nsigning = '" + to_hex(signing) + "'\n",
+                 "\"\npublic = '" + key + "'\nsigning = '" + to_hex(signing) + "'\n" +
+                 (expires.empty() ? "" : "expires = \"" + expires + "\"\n"),
              0644, O_TRUNC);
 }
 
@@ -162,7 +180,17 @@ void KeyPair::save(const std::filesystem::path& folder) const {
   public_half().save(folder / (name + ".public"));
 }
 
-Roster Roster::load(const std::filesystem::path& folder) {
+std::string today() {
+  const auto now = std::time(nullptr);
+  std::tm day{};
+  gmtime_r(&now, &day);
+  std::array<char, 16> text;
+  std::strftime(text.data(), text.size(), "%Y-%m-%d", &day);
+  return text.data();
+}
+
+Roster Roster::load(const std::filesystem::path& folder, std::vector<std::string>* problems,
+                    const std::string& on) {
   if (!std::filesystem::is_directory(folder))
     throw ConfigError(Problem{.what = "the folder with the sites' public keys is missing",
                               .where = folder.string(),
@@ -172,23 +200,44 @@ Roster Roster::load(const std::filesystem::path& folder) {
     if (entry.path().extension() == ".public") files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   Roster roster;
-  for (const auto& file : files) roster.add(PublicKey::load(file));
+  for (const auto& file : files) {
+    try {
+      PublicKey key = PublicKey::load(file);
+      if (key.expires.empty() || on <= key.expires) roster.add(std::move(key));
+    } catch (const Error& error) {
+      if (!problems) throw;
+      problems->push_back(error.what());
+    }
+  }
   return roster;
 }
 
 void Roster::add(PublicKey key) {
   const auto same_signature = [&](const auto& site) {
-    return key.signing != VerifyKey{} && site.second.signing == key.signing;
+    return key.signing != VerifyKey{} &&
+           std::any_of(site.second.begin(), site.second.end(),
+                       [&](const PublicKey& other) { return other.signing == key.signing; });
   };
-  if (by_name_.contains(key.name) || by_key_.contains(key.key) ||
+  const PublicKey* known = find(key.name);
+  const bool both_stay = known && known->expires.empty() && key.expires.empty();
+  if (both_stay || by_key_.contains(key.key) ||
       std::any_of(by_name_.begin(), by_name_.end(), same_signature))
-    throw ConfigError(Problem{.what = "two public keys claim one place in the roster",
-                              .where = "site " + key.name,
-                              .expected = "one key a site and one site a key",
-                              .remedy = "remove the old file of this site"});
+    throw ConfigError(Problem{
+        .what = "two public keys claim one place in the roster",
+        .where = "site " + key.name,
+        .expected = "one key a site and one site a key",
+        .remedy = "remove the old file of this site, or let it expire: expires = \"2027-01-31\""});
   by_key_.emplace(key.key, key.name);
-  std::string name = key.name;
-  by_name_.emplace(std::move(name), std::move(key));
+  std::vector<PublicKey>& keys = by_name_[key.name];
+  keys.insert(key.expires.empty() ? keys.begin() : keys.end(), std::move(key));
+}
+
+Roster Roster::of(const std::vector<std::string>& names) const {
+  Roster some;
+  for (const std::string& name : names)
+    if (const auto keys = by_name_.find(name); keys != by_name_.end())
+      for (const PublicKey& key : keys->second) some.add(key);
+  return some;
 }
 
 std::optional<std::string> Roster::name_of(std::string_view key) const {
@@ -201,7 +250,14 @@ bool Roster::contains(std::string_view name) const { return by_name_.contains(na
 
 const PublicKey* Roster::find(std::string_view name) const {
   const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : &found->second;
+  return found == by_name_.end() ? nullptr : &found->second.front();
+}
+
+std::map<std::string, std::vector<VerifyKey>, std::less<>> signers_of(const Roster& roster) {
+  std::map<std::string, std::vector<VerifyKey>, std::less<>> signers;
+  for (const auto& [name, keys] : roster.sites())
+    for (const PublicKey& key : keys) signers[name].push_back(key.signing);
+  return signers;
 }
 
 }  // namespace collegium

@@ -19,8 +19,10 @@ namespace collegium {
 using namespace at_coordinator;
 
 struct ZmqCoordinatorDriver::Loop {
-  static constexpr double kTellSitesEvery = 2;  // seconds, for people who watch
-  static constexpr int kMessagesAtOnce = 256;   // then timers and finished work get their turn
+  static constexpr double kTellSitesEvery = 2;     // seconds, for people who watch
+  static constexpr double kLookAtKeysEvery = 0.5;  // seconds
+  static constexpr double kTellRefusalsEvery = 30;
+  static constexpr int kMessagesAtOnce = 256;  // then timers and finished work get their turn
 
   Loop(CoordinatorDriverOptions given, Coordinator& coordinator, CoordinatorWork& slow)
       : options(std::move(given)),
@@ -111,11 +113,34 @@ struct ZmqCoordinatorDriver::Loop {
         network[0], network[1], network[2],
         zmq_pollitem_t{nullptr, wakeup.descriptor(), ZMQ_POLLIN, 0},
         zmq_pollitem_t{nullptr, options.stop.wakeup().descriptor(), ZMQ_POLLIN, 0}};
-    const double next =
-        std::min({machine.next_tick(), transfers.next_tick(), socket.next_check(), tell_sites_at});
+    const double next = std::min({machine.next_tick(), transfers.next_tick(), socket.next_check(),
+                                  tell_sites_at, options.reload ? look_at_keys_at : tell_sites_at});
     const int count = stopping ? 4 : 5;  // the stop handle stays readable once it was asked
     zmq_poll(items.data(), count, pending.empty() ? milliseconds_until(next, clock.now()) : 0);
     if (items[3].revents) wakeup.hear();
+  }
+
+  // What was turned away at the door, by reason, for `collegium status` and the report: seldom, so
+  // that whoever knocks fills no log.
+  void tell_refusals(bool at_last) {
+    if (socket.dropped() == told_refusals || (clock.now() < tell_refusals_at && !at_last)) return;
+    tell_refusals_at = clock.now() + kTellRefusalsEvery;
+    told_refusals = socket.dropped();
+    std::string text;
+    for (const auto& [reason, count] : told_refusals)
+      text += (text.empty() ? "" : ", ") + reason + " (" + std::to_string(count) + ")";
+    act(LogEvent{LogEvent::Level::warning, "", "turned away so far: " + text});
+  }
+
+  // Before any message is taken: what came from a key that is gone does not count.
+  void look_at_keys() {
+    if (!options.reload || clock.now() < look_at_keys_at) return;
+    look_at_keys_at = clock.now() + kLookAtKeysEvery;
+    auto roster = options.reload();
+    if (!roster || *roster == socket.roster()) return;
+    handle(KeysChanged{signers_of(*roster)});
+    options.roster = *roster;
+    socket.admit(*std::move(roster));
   }
 
   void turn() {
@@ -123,6 +148,7 @@ struct ZmqCoordinatorDriver::Loop {
     handle(Tick{clock.now()});
     if (options.stop.requested() && !std::exchange(stopping, true))
       handle(StopRequested{"asked to stop"});
+    look_at_keys();
     socket.serve_admissions();
     socket.end_floods(clock.now());
     for (int i = 0; i < kMessagesAtOnce && !machine.done(); ++i) {
@@ -137,6 +163,7 @@ struct ZmqCoordinatorDriver::Loop {
       for (CoordinatorEvent& event : events) handle(std::move(event));
     for (auto& [site, bytes] : std::exchange(served, {})) handle(Served{site, bytes});
     transfers.ask_again(clock.now());
+    tell_refusals(false);
     snapshots.answer();
     if (clock.now() >= tell_sites_at || machine.done()) {
       tell_sites_at = clock.now() + kTellSitesEvery;
@@ -151,6 +178,7 @@ struct ZmqCoordinatorDriver::Loop {
                 "insecure = true: nothing is encrypted, and a site is whoever it says it is"});
     handle(Started{clock.now()});
     while (!machine.done()) turn();
+    tell_refusals(true);
     jobs.wait();  // the last of them writes how the run ended
     snapshots.close();
     result.dropped = socket.dropped();
@@ -170,7 +198,8 @@ struct ZmqCoordinatorDriver::Loop {
   Transfers transfers;
   std::deque<CoordinatorEvent> pending;         // handled once the actions at hand are carried out
   std::map<std::string, std::uint64_t> served;  // bytes since the last report
-  double tell_sites_at = 0;
+  double tell_sites_at = 0, look_at_keys_at = 0, tell_refusals_at = 0;
+  DropCounts told_refusals;
   bool stopping = false;
   DriverResult result;
   Workers workers;  // after all that its jobs use, so that it ends first

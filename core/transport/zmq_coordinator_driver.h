@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,7 +19,9 @@ struct CoordinatorDriverOptions {
   bool insecure = false;  // no encryption, no proof of identity: warned about at every start
   std::optional<KeyPair> key = {};  // required unless insecure
   Roster roster = {};               // in the insecure mode only its names count
-  RunId run{};                      // as in CoordinatorOptions
+  // Asked twice a second: the roster as it is now, if it may have changed.
+  std::function<std::optional<Roster>()> reload = {};
+  RunId run{};  // as in CoordinatorOptions
   std::uint64_t largest_update =
       kMaxBlob;  // bytes; a larger one is refused before memory is taken for it
   StopHandle stop = {};

@@ -83,6 +83,28 @@ def site(config: Annotated[Path, typer.Argument(help="site.toml")], quiet: Quiet
 
 
 @app.command()
+def check(config: Annotated[Path, typer.Argument(help="site.toml")], json: Json = False) -> None:
+    """Is this hospital ready: the coordinator's address, keys, data, disk, ledger and policy, each with its remedy.
+
+    Joins nothing and changes nothing. Exit code 1 when something is wrong.
+    """
+    import dataclasses
+    from json import dumps
+
+    from collegium.check import check_site
+
+    findings = []
+    for finding in check_site(config):
+        findings.append(finding)
+        if not json:
+            typer.echo(str(finding))
+    if json:
+        typer.echo(dumps([dataclasses.asdict(finding) for finding in findings], indent=2))
+    if any(finding.state == "wrong" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
 def init(
     config: Annotated[Path, typer.Argument(help="federation.toml")],
     output: Annotated[Path, typer.Argument(help="The safetensors file to write.")] = Path(
@@ -110,6 +132,20 @@ def keys_new(
     typer.echo(
         f"{secret}  stays here; whoever has it is {name}\n{public}  send this one to the other side"
     )
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    name: Annotated[str, typer.Argument(help="The site's name.")],
+    site_keys: Annotated[Path, typer.Option(help="The coordinator's folder of sites.")] = Path(
+        "sites"
+    ),
+) -> None:
+    """Let nobody in as NAME any more; a coordinator that runs takes notice within a second."""
+    from collegium import keys
+
+    for file in keys.revoke(name, site_keys):
+        typer.echo(f"{file}  lets nobody in any more")
 
 
 @app.command("new-plugin")
@@ -166,6 +202,16 @@ def status(
         return
     typer.echo(repr(run))
     _print_table(run.sites.drop(columns="public_key"), "sites")
+    history, events = run.history, run.events
+    if not history.empty:
+        last = history[history["round"] == history["round"].max()]
+        shown = ["site", "state", "seconds", "bytes", "code", "reason"]
+        _print_table(
+            last.sort_values("seconds", ascending=False)[shown], "last round, slowest first"
+        )
+    turned_away = events[events["text"].str.startswith("turned away so far")]
+    if not turned_away.empty:
+        typer.echo(f"\n{turned_away.iloc[-1]['text']}")
     rounds = run.rounds.tail(5)
     _print_table(
         rounds[["number", "state", "attempts", "closed", "seconds", "reason"]], "last rounds"

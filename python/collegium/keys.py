@@ -39,10 +39,44 @@ def new(name: str, folder: str | Path = ".") -> tuple[Path, Path]:
     return Path(secret), Path(public)
 
 
+def revoke(name: str, site_keys: str | Path) -> list[Path]:
+    """Let nobody in as ``name`` any more: its files in the coordinator's folder of sites are renamed to ``.revoked``.
+
+    A coordinator that runs takes notice within a second: what the site sends from then on is dropped, on open lines too.
+
+    Returns
+    -------
+    list of Path
+        Where the files are now.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the folder has no key of that name.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> sites = tempfile.mkdtemp()
+    >>> _ = new("guys", sites)
+    >>> [file.name for file in revoke("guys", sites)]
+    ['guys.revoked']
+    """
+    from collegium.records import public_keys
+
+    moved = []
+    for file in sorted(Path(site_keys).glob("*.public")):
+        if name in public_keys(file):
+            moved.append(file.rename(file.with_suffix(".revoked")))
+    if not moved:
+        raise FileNotFoundError(f"no key of {name!r} is in {site_keys}")
+    return moved
+
+
 def secret_file(keys: str | Path) -> Path:
     """The absolute path of a secret key; its ending may be left out."""
     path = Path(keys)
     return (path if path.suffix == ".secret" else path.with_name(path.name + ".secret")).resolve()
 
 
-__all__ = ["new", "secret_file"]
+__all__ = ["new", "revoke", "secret_file"]

@@ -126,9 +126,10 @@ def _read(path: Path) -> list[Entry]:
 
 
 def public_keys(folder: str | Path) -> dict[str, set[str]]:
-    """The keys that may sign for each name, from the ``.public`` files in a folder and below."""
+    """The keys that may sign for each name, from the ``.public`` files in a folder and below, or from one of them."""
     keys: dict[str, set[str]] = {}
-    for file in sorted(Path(folder).rglob("*.public")):
+    folder = Path(folder)
+    for file in [folder] if folder.is_file() else sorted(folder.rglob("*.public")):
         facts = {}
         for line in file.read_text(encoding="utf-8").splitlines():
             name, equals, value = line.partition("=")

@@ -84,7 +84,7 @@ struct Signing : testing::Test {
     desk.options.sites = {"guys"};
     desk.options.min_sites = 1;
     desk.options.signing = kServer;
-    desk.options.signers = {{"guys", kGuys.verify_key()}};
+    desk.options.signers = {{"guys", {kGuys.verify_key()}}};
     desk.options.attempts = 1;
     desk.join_all();
   }
@@ -128,6 +128,19 @@ TEST_F(Signing, ASiteThatJoinsWithAnotherKeyThanItsRegisteredOneIsToldSo) {
   JoinBody body{kProtocolVersion, "test", "layout", kServer.verify_key()};
   desk.message("guys", Kind::join, 0, body.write());
   EXPECT_EQ(desk.reason("guys", Kind::refuse).code, "wrong_key");
+}
+
+TEST_F(Signing, ASiteThatChangesItsKeysMaySignWithBoth) {
+  const SigningKey next = SigningKey::generate();
+  desk.give(at_coordinator::KeysChanged{{{"guys", {next.verify_key(), kGuys.verify_key()}}}});
+  give_signed(desk, next, [](ResultBody&) {});
+  EXPECT_FALSE(desk.sent("guys", Kind::rejected));
+}
+
+TEST_F(Signing, ASiteWhoseKeyIsRevokedIsLostAtOnce) {
+  desk.give(at_coordinator::KeysChanged{});
+  EXPECT_EQ(desk.machine().snapshot().sites.at(0).state, SiteView::State::away);
+  EXPECT_TRUE(desk.logged("revoked"));
 }
 
 TEST(Unregistered, AKeyThatASiteJoinsWithCountsWhereNoneIsRegistered) {

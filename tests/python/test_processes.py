@@ -10,14 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import collegium as cg
 import numpy as np
 import pytest
 from collegium._load import core
+from collegium.cli import app
 from collegium.demo.deployment import free_port, program
 from collegium.run import Run
+from typer.testing import CliRunner
 
 SITES = ("guys", "kings", "maudsley", "royal")
 
@@ -209,6 +212,39 @@ def test_a_site_with_a_key_that_is_not_registered_is_kept_out(cluster: Cluster) 
     assert stranger.wait(timeout=60) != 0
     text = (cluster.folder / "royal.log").read_text()
     assert "key" in text, text
+    run = cluster.folder / "run"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and "turned away" not in " ".join(Run(run).events["text"]):
+        time.sleep(0.1)
+    status = CliRunner().invoke(app, ["status", str(run)]).output
+    assert "turned away so far: key is not in the roster (" in status
+
+
+def test_a_key_that_is_revoked_while_the_run_goes_on_counts_no_more_within_a_second(
+    cluster: Cluster,
+) -> None:
+    cluster.config["federation"].update(min_sites=3, rounds=500)
+    cluster.write()
+    cluster.start_all()
+    run = cluster.folder / "run"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not list(run.glob("checkpoints/round-000001*")):
+        time.sleep(0.1)
+    cg.keys.revoke("royal", cluster.folder / "keys" / "sites")
+    revoked = time.time()
+    while time.monotonic() < deadline and "revoked" not in " ".join(Run(run).events["text"]):
+        time.sleep(0.05)
+    events = Run(run).events
+    told = events[events["text"].str.contains("revoked")].iloc[0]
+    assert told["site"] == "royal"
+    at = datetime.fromisoformat(told["at"].replace("Z", "+00:00")).timestamp()
+    assert at - revoked < 5  # half a second, on a machine that has the time
+    closed = len(Run(run).rounds)
+    while time.monotonic() < deadline and len(Run(run).rounds) < closed + 3:
+        time.sleep(0.1)
+    last = Run(run).history.groupby("round").get_group(closed + 3)
+    assert dict(zip(last["site"], last["state"], strict=True))["royal"] == "missing"
+    assert (last["state"] == "accepted").sum() == 3
 
 
 def test_the_programs_start_no_python_and_need_no_environment(cluster: Cluster) -> None:

@@ -144,6 +144,44 @@ TEST(Roster, OneNameHasOneKeyAndOneKeyOneName) {
   EXPECT_THROW(roster.add(same_signature), ConfigError);
 }
 
+TEST(Roster, WhileASiteChangesItsKeysItHasTwoAndOneExpires) {
+  const TemporaryFolder folder;
+  const KeyPair old_pair = KeyPair::generate("guys");
+  const KeyPair new_pair = KeyPair::generate("guys");
+  PublicKey leaving = old_pair.public_half();
+  leaving.expires = "2027-01-31";
+  leaving.save(folder / "guys.public");
+  new_pair.public_half().save(folder / "guys-2027.public");
+  const Roster before = Roster::load(folder.path(), nullptr, "2027-01-31");
+  EXPECT_EQ(before.name_of(old_pair.public_key), "guys");
+  EXPECT_EQ(before.name_of(new_pair.public_key), "guys");
+  EXPECT_EQ(before.find("guys")->key, new_pair.public_key);
+  EXPECT_EQ(signers_of(before).at("guys").size(), 2u);
+  const Roster after = Roster::load(folder.path(), nullptr, "2027-02-01");
+  EXPECT_FALSE(after.name_of(old_pair.public_key));
+  EXPECT_EQ(after.name_of(new_pair.public_key), "guys");
+}
+
+TEST(Roster, ADayThatIsNoneIsRefused) {
+  const TemporaryFolder folder;
+  PublicKey key = KeyPair::generate("guys").public_half();
+  key.expires = "next year";
+  key.save(folder / "guys.public");
+  EXPECT_THAT(complaint([&] { PublicKey::load(folder / "guys.public"); }),
+              testing::HasSubstr("2027-01-31"));
+}
+
+TEST(Roster, AFileThatCannotBeReadLetsNobodyInAndKeepsNobodyOut) {
+  const TemporaryFolder folder;
+  KeyPair::generate("guys").public_half().save(folder / "guys.public");
+  std::ofstream(folder / "kings.public") << "name = \"ki";
+  std::vector<std::string> problems;
+  const Roster roster = Roster::load(folder.path(), &problems);
+  EXPECT_TRUE(roster.contains("guys"));
+  EXPECT_FALSE(roster.contains("kings"));
+  EXPECT_EQ(problems.size(), 1u);
+}
+
 TEST(Roster, AMissingFolderSaysWhatBelongsThere) {
   EXPECT_THAT(complaint([] { Roster::load("no/such/folder"); }), testing::HasSubstr("NAME.public"));
 }

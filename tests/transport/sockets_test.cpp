@@ -57,6 +57,7 @@ class Sockets : public testing::Test {
 
   static Message ping(std::uint64_t request = 0) {
     Message message;
+    message.kind = Kind::pong;
     message.request = request;
     return message;
   }
@@ -102,6 +103,66 @@ TEST_F(Sockets, AStrangersKeyIsRefusedAndTheStrangerLearnsIt) {
   EXPECT_EQ(lines_[0], SiteSocket::Line::refused);
   EXPECT_TRUE(received_.empty());
   EXPECT_GE(coordinator_->dropped().at("key is not in the roster"), 1u);
+}
+
+TEST_F(Sockets, AKeyThatIsTakenOutOfTheRosterCountsNoMoreOnAnOpenLine) {
+  auto guys = site(guys_);
+  auto kings = site(kings_);
+  guys->send(ping());
+  kings->send(ping());
+  ASSERT_TRUE(until([&] { return received_.size() == 2; }));
+  Roster roster;
+  roster.add(kings_.public_half());
+  coordinator_->admit(roster);
+  EXPECT_THAT(coordinator_->lost(), testing::ElementsAre("guys"));
+  EXPECT_EQ(coordinator_->send("guys", ping()), CoordinatorSocket::Sent::unreachable);
+  guys->send(ping());
+  kings->send(ping());
+  const auto count = [&] {
+    const auto dropped = coordinator_->dropped().find("sender is not in the roster");
+    return dropped == coordinator_->dropped().end() ? 0u : dropped->second;
+  };
+  ASSERT_TRUE(until([&] { return count() == 1 && received_.size() == 3; }));
+  EXPECT_EQ(received_.back().site, "kings");
+}
+
+// A new key under the old name: who comes with the old one is somebody else.
+TEST_F(Sockets, ASiteThatChangesItsKeyIsHeardUnderBothUntilTheOldOneIsGone) {
+  const KeyPair next = KeyPair::generate("guys");
+  PublicKey leaving = guys_.public_half();
+  leaving.expires = "2027-01-31";
+  Roster both, one;
+  both.add(leaving);
+  both.add(next.public_half());
+  one.add(next.public_half());
+  coordinator_->admit(both);
+  auto old_line = site(guys_);
+  auto new_line = site(next);
+  old_line->send(ping());
+  ASSERT_TRUE(until([&] { return received_.size() == 1; }));
+  new_line->send(ping());
+  ASSERT_TRUE(until([&] { return received_.size() == 2; }));
+  EXPECT_EQ(received_[0].site, "guys");
+  EXPECT_EQ(received_[1].site, "guys");
+  coordinator_->admit(one);
+  old_line->send(ping());
+  ASSERT_TRUE(
+      until([&] { return coordinator_->dropped().contains("sender is not in the roster"); }));
+  EXPECT_EQ(received_.size(), 2u);
+}
+
+TEST_F(Sockets, ASiteThatSpeaksAsACoordinatorIsNotHeard) {
+  auto guys = site(guys_);
+  for (const Kind kind : {Kind::welcome, Kind::refuse, Kind::task, Kind::accepted, Kind::rejected,
+                          Kind::ping, Kind::finished, Kind::secure}) {
+    Message message = ping();
+    message.kind = kind;
+    guys->send(message);
+  }
+  guys->send(ping(9));
+  ASSERT_TRUE(until([&] { return !received_.empty(); }));
+  EXPECT_EQ(received_[0].message.request, 9u);
+  EXPECT_EQ(coordinator_->dropped().at("a site speaks as a coordinator"), 8u);
 }
 
 TEST_F(Sockets, ASiteDoesNotTalkToAnotherCoordinator) {
@@ -296,8 +357,8 @@ TEST(InsecureSockets, TakeTheNamesOfTheRosterAtTheirWord) {
       {.address = "tcp://127.0.0.1:*", .insecure = true, .roster = roster});
   SiteSocket guys({.address = coordinator.address(), .insecure = true, .name = "guys"});
   SiteSocket stranger({.address = coordinator.address(), .insecure = true, .name = "stranger"});
-  guys.send(Message{});
-  stranger.send(Message{});
+  guys.send(Message{.kind = Kind::pong});
+  stranger.send(Message{.kind = Kind::pong});
   std::vector<std::string> heard;
   bool refused = false;
   const auto end = std::chrono::steady_clock::now() + 5s;
