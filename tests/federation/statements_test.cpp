@@ -104,7 +104,7 @@ TEST_F(Signing, BothStatementsOfAnAcceptedContributionStandInItsRecord) {
   EXPECT_TRUE(verify_text(kGuys.verify_key(), one.claim->text, one.claim->signature));
   EXPECT_TRUE(verify_text(kServer.verify_key(), one.receipt->text, one.receipt->signature));
   EXPECT_THAT(one.receipt->text, testing::HasSubstr(to_hex(one.update->digest)));
-  const auto& record = desk.ever<at_coordinator::PersistRound>().back().record;
+  const RoundRecord record = desk.ever<at_coordinator::PersistRound>().back().record;
   EXPECT_EQ(record.after, desk.model()->id.digest);
   EXPECT_NE(record.before, record.after);
 }
