@@ -3,8 +3,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "collegium/error.h"
@@ -125,14 +127,16 @@ inline std::vector<float> values_of(const SharedBlob& model) {
 
 // One site with its machine, its work and its trainer.
 struct ToySite {
-  ToySite(std::size_t index, const Setting& setting)
+  ToySite(std::size_t index, const Setting& setting, std::optional<SigningKey> signing = {})
       : name(site_name(index)),
         trainer(std::make_shared<ToyTrainer>(index, setting.size)),
         work({.site = name}, trainer, at_site::Prepare{}),
-        machine(options_for(name, setting)) {}
+        machine(options_for(name, setting, std::move(signing))) {}
 
-  static SiteOptions options_for(const std::string& name, const Setting& setting) {
+  static SiteOptions options_for(const std::string& name, const Setting& setting,
+                                 std::optional<SigningKey> signing = {}) {
     SiteOptions options;
+    options.signing = std::move(signing);
     options.name = name;
     options.layout = layout_of(setting.size).hash();
     options.join_after = 0.2;

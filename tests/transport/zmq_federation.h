@@ -29,7 +29,7 @@ class RunningSite {
  public:
   RunningSite(std::size_t index, const Setting& setting, const Keys& keys,
               const std::string& address)
-      : site(index, setting),
+      : site(index, setting, keys.site[index].signing),
         driver_({.address = address,
                  .insecure = !keys.encrypted,
                  .name = site.name,
