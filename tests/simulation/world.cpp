@@ -9,14 +9,14 @@
 namespace collegium::simulated {
 
 SharedBlob blob_of(const std::vector<float>& values) {
-  std::vector<std::uint8_t> bytes(values.size() * sizeof(float));
-  std::memcpy(bytes.data(), values.data(), bytes.size());
+  const auto* first = reinterpret_cast<const std::uint8_t*>(values.data());
+  std::vector<std::uint8_t> bytes(first, first + values.size() * sizeof(float));
   return std::make_shared<const Blob>(Blob::of(Bytes::owning(std::move(bytes))));
 }
 
 std::vector<float> floats_of(const Bytes& bytes) {
   std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.view.data(), values.size() * sizeof(float));
+  if (!values.empty()) std::memcpy(values.data(), bytes.view.data(), values.size() * sizeof(float));
   return values;
 }
 
