@@ -119,6 +119,9 @@ class EntryReader {
     if (subject.id.empty()) {
       subject.id = name_without_extension(subject.labels ? *subject.labels : subject.images[0]);
     }
+    if (subject.id.empty()) {
+      refuse(file_, where + " names no file", "a file's name, or `subject`", "neither");
+    }
     subject.site = text_or_nothing(entry, "site");
     subject.grade = text_or_nothing(entry, "grade");
     return subject;

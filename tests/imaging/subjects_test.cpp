@@ -332,6 +332,8 @@ TEST(MsdList, MistakesAreNamed) {
   EXPECT_THAT(refused(std::string(kMsdHead) +
                       R"("training": [{"image": "a/p.nii"}, {"image": "b/p.nii"}]})"),
               HasSubstr("two subjects have one name"));
+  EXPECT_THAT(refused(std::string(kMsdHead) + R"("training": [{"image": ""}]})"),
+              HasSubstr("entry 0 of `training` names no file"));
 }
 
 }  // namespace
