@@ -200,7 +200,8 @@ class Program:
             name: f"size {axis} of {self._inputs[number]['name']}"
             for name, (number, axis) in self._sizes.homes.items()
         }
-        return in_words(condition, places_of)
+        words = in_words(condition, places_of)
+        return words if len(words) <= 1000 else words[:997] + "..."  # the format takes 1024
 
     def _write(self, op: str, args: list[Any], kwargs: dict[str, Any] | None = None) -> int:
         entry: dict[str, Any] = {"op": op, "args": args, "out": self._new()}
