@@ -9,7 +9,7 @@
 namespace collegium::toy {
 
 inline std::string config_text(const std::filesystem::path& folder, std::size_t sites,
-                        const std::string& more, int rounds = 3) {
+                               const std::string& more, int rounds = 3) {
   std::string names;
   for (std::size_t i = 0; i < sites; ++i) names += (i ? ", '" : "'") + site_name(i) + "'";
   return "[federation]\nname = 'toy'\nrounds = " + std::to_string(rounds) + "\nsites = [" + names +
@@ -20,7 +20,7 @@ inline std::string config_text(const std::filesystem::path& folder, std::size_t 
 inline const std::string kSecure = "[secure_aggregation]\nclip = 4\n";
 
 inline void expect_model(const std::filesystem::path& file, std::size_t sites, std::size_t size,
-                  std::uint64_t rounds) {
+                         std::uint64_t rounds) {
   const std::vector<float> model = load_safetensors(file).values;
   const std::vector<double> expected = expected_model(sites, size, rounds);
   ASSERT_EQ(model.size(), size);
