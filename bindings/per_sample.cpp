@@ -1,14 +1,44 @@
 #include <torch/csrc/utils/pybind.h>
 
 #include "bindings.h"
+#include "collegium/error.h"
+#include "privacy/noise.h"
 #include "torch/per_sample/sample_gradients.h"
 
 namespace collegium::python {
+namespace {
+
+// In place, all tensors from one stream. All are looked at before the first is touched.
+void add_noise(const std::vector<at::Tensor>& tensors, double deviation) {
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const at::Tensor& x = tensors[i];
+    if (x.layout() == at::kStrided && x.device().is_cpu() && x.scalar_type() == at::kFloat &&
+        x.is_contiguous())
+      continue;
+    throw ConfigError({.what = "noise cannot be added to tensor " + std::to_string(i) + " in place",
+                       .expected = "contiguous float32 on the CPU",
+                       .found = x.toString() + (x.layout() == at::kStrided && !x.is_contiguous()
+                                                    ? ", not contiguous"
+                                                    : "")});
+  }
+  const auto stream = NoiseSource::system().stream(NoisePurpose::gradient_noise, 0);
+  for (const at::Tensor& x : tensors) {
+    add_gaussian_noise(
+        std::span(x.mutable_data_ptr<float>(), static_cast<std::size_t>(x.numel())), deviation,
+        *stream);
+    x.unsafeGetTensorImpl()->bump_version();  // autograd has to know
+  }
+}
+
+}  // namespace
 
 void def_per_sample(py::module_& m) {
   py::class_<SampleLayouts>(m, "SampleLayouts")
       .def(py::init<>())
       .def_property_readonly("probes", &SampleLayouts::probes);
+
+  m.def("add_noise", &add_noise, py::arg("tensors"), py::arg("deviation"),
+        py::call_guard<py::gil_scoped_release>());
 
   using Ghost = SampleGradientOptions::Ghost;
   py::class_<SampleGradients>(m, "SampleGradients")

@@ -4,6 +4,7 @@ find_package(PkgConfig REQUIRED)
 find_package(ZLIB REQUIRED)
 pkg_check_modules(zmq REQUIRED IMPORTED_TARGET libzmq>=4.3)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
+pkg_check_modules(crypto REQUIRED IMPORTED_TARGET libcrypto>=3.0)
 pkg_check_modules(sqlite REQUIRED IMPORTED_TARGET sqlite3>=3.37)
 find_path(TOMLPLUSPLUS_INCLUDE_DIR toml++/toml.h REQUIRED)    # header-only: its exceptions stay in core/base/settings.cpp
 find_path(KISSFFT_INCLUDE_DIR kissfft/kissfft.hh REQUIRED)    # the header alone: Debian compiles the C library for float only

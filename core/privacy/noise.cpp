@@ -8,8 +8,10 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <optional>
 #include <vector>
 
+#include "base/keystream.h"
 #include "collegium/error.h"
 #include "vector/chacha20.h"
 #include "vector/passes.h"
@@ -39,19 +41,33 @@ void watch_forks() {
 
 struct NoiseStream::State {
   NoiseWords from = {};  // key and nonce; first_block is not used here
+  std::optional<Keystream> stream;  // of `from`
   std::uint64_t next_block = 0;
   std::uint64_t fork = 0;
   bool test_key = false;
   std::array<std::uint32_t, kBuffered> buffer = {};
   std::size_t used = kBuffered;  // words of the buffer already given out
 
-  ~State() { sodium_memzero(this, sizeof *this); }
+  ~State() {
+    sodium_memzero(&from, sizeof from);
+    sodium_memzero(buffer.data(), sizeof buffer);
+  }
 
   void take_new_key() {
-    randombytes_buf(from.key, sizeof from.key);
+    Keystream::Key key;
+    randombytes_buf(key.data(), key.size());
+    set_key(key);
+    sodium_memzero(key.data(), key.size());
     next_block = 0;
     used = kBuffered;
     fork = forks.load(std::memory_order_relaxed);
+  }
+
+  void set_key(const Keystream::Key& key) {
+    std::memcpy(from.key, key.data(), sizeof from.key);
+    Keystream::Nonce nonce;
+    std::memcpy(nonce.data(), from.nonce, nonce.size());
+    stream.emplace(key, nonce);
   }
 
   void notice_fork() {
@@ -70,12 +86,8 @@ struct NoiseStream::State {
     return first;
   }
 
-  void write_blocks(std::uint32_t first, std::uint32_t* out, std::size_t blocks) const {
-    auto* bytes = reinterpret_cast<unsigned char*>(out);
-    std::memset(bytes, 0, blocks * 64);
-    crypto_stream_chacha20_ietf_xor_ic(bytes, bytes, blocks * 64,
-                                       reinterpret_cast<const unsigned char*>(from.nonce), first,
-                                       reinterpret_cast<const unsigned char*>(from.key));
+  void write_blocks(std::uint32_t first, std::uint32_t* out, std::size_t blocks) {
+    stream->write(first, {reinterpret_cast<std::uint8_t*>(out), blocks * Keystream::kBlockBytes});
   }
 };
 
@@ -127,7 +139,7 @@ std::unique_ptr<NoiseStream> NoiseSource::stream(NoisePurpose purpose, std::uint
   state->from.nonce[2] = static_cast<std::uint32_t>(id >> 32);
   state->test_key = test_key_ != nullptr;
   if (test_key_)
-    std::memcpy(state->from.key, test_key_->data(), test_key_->size());
+    state->set_key(*test_key_);
   else
     state->take_new_key();
   return std::unique_ptr<NoiseStream>(new NoiseStream(std::move(state)));

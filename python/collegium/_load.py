@@ -14,8 +14,8 @@ except ImportError as error:
     if "cannot open shared object" not in str(error):
         raise
     raise ImportError(
-        f"{error}; collegium uses the ZeroMQ, libsodium and SQLite of the system: "
-        "apt-get install libzmq5 libsodium23 libsqlite3-0",
+        f"{error}; collegium uses the ZeroMQ, libsodium, OpenSSL and SQLite of the system: "
+        "apt-get install libzmq5 libsodium23 libssl3 libsqlite3-0",
         name="collegium",
     ) from error
 

@@ -143,4 +143,37 @@ def clipped_gradients(
     return gradients.weighted_sum(factors.unsqueeze(0)), norms
 
 
-__all__ = ["SampleGradients", "SampleLayouts", "clipped_gradients"]
+def add_noise(values: Tensor | Iterable[Tensor], deviation: float) -> None:
+    """Adds Gaussian noise that can be relied on for privacy, in place: with :func:`clipped_gradients`, the step of DP-SGD.
+
+    The noise comes from ChaCha20 under a fresh key of the operating system, never from a seed, and the sum is rounded to
+    a grid, so that the low-order bits of a float tell nothing about the value under it. ``torch.normal`` has neither.
+
+    Parameters
+    ----------
+    values : Tensor or iterable of Tensor
+        Contiguous float32 on the CPU. Values that are not finite count as 0.
+    deviation : float
+        Standard deviation: noise multiplier times clip for the gradients of DP-SGD.
+
+    Raises
+    ------
+    ConfigError
+        A tensor of another kind, and then none is changed; a deviation that is not between 1e-30 and 1e30.
+
+    References
+    ----------
+    Mironov 2012, "On significance of the least significant bits for differential privacy".
+
+    Examples
+    --------
+    >>> import torch
+    >>> gradients = [torch.zeros(3, 2), torch.zeros(2)]
+    >>> add_noise(gradients, deviation=0.5)
+    >>> bool((gradients[0] != 0).any())
+    True
+    """
+    core.add_noise([values] if isinstance(values, Tensor) else list(values), deviation)
+
+
+__all__ = ["SampleGradients", "SampleLayouts", "add_noise", "clipped_gradients"]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from collegium._load import core
 from collegium.audit import Audit, audit
 from collegium.errors import ConfigError
-from collegium.per_sample import SampleGradients, SampleLayouts, clipped_gradients
+from collegium.per_sample import SampleGradients, SampleLayouts, add_noise, clipped_gradients
 from collegium.privacy_plan import Plan, plan
 
 
@@ -264,6 +264,7 @@ __all__ = [
     "Plan",
     "SampleGradients",
     "SampleLayouts",
+    "add_noise",
     "SiteDP",
     "audit",
     "calibrate",

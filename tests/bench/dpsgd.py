@@ -5,7 +5,7 @@
 
 The machine may be busy, so all rows take turns: a round times one step of each, and a ratio is the median over rounds of
 this row's time by that of plain training in the same round. With one thread times are CPU time, with more they are wall
-time. Each private row clips to 1, adds noise of scale 1 with torch's generator and takes an SGD step. "Peak" is the
+time. Each private row clips to 1, adds noise of scale 1 (rows of this library its own, Opacus torch's) and takes an SGD step. "Peak" is the
 largest resident memory during a step beyond what the process held before the row's network was made.
 """
 
@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "python"))
-from collegium.per_sample import SampleGradients, SampleLayouts, clipped_gradients
+from collegium.per_sample import SampleGradients, SampleLayouts, add_noise, clipped_gradients
 from per_sample_networks import VisionTransformer, entropy, per_sample_entropy, resnet18_group_norm
 
 CLIP, NOISE, RATE = 1.0, 1.0, 1e-3
@@ -97,9 +97,8 @@ def plain(problem: Problem, network: nn.Module) -> Step:
 
 @torch.no_grad()
 def noisy_step(parameters: list[nn.Parameter], gradients: list[Tensor], samples: int) -> None:
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        noise = torch.normal(0.0, NOISE * CLIP, gradient.shape)
-        parameter.sub_(gradient.add_(noise), alpha=RATE / samples)
+    add_noise(gradients, NOISE * CLIP)
+    torch._foreach_sub_(parameters, gradients, alpha=RATE / samples)
 
 
 def one_pass(problem: Problem, network: nn.Module) -> Step:

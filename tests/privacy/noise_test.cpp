@@ -8,12 +8,14 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/keystream.h"
 #include "collegium/error.h"
 #include "privacy/reference.h"
 #include "vector/box_muller.h"
@@ -75,6 +77,27 @@ TEST(Cipher, GivesTheKeystreamOfTheStandard) {
         EXPECT_EQ(words[i], word_at(stream, 16 * block + i)) << c["id"];
     }
   }
+}
+
+// The blocks a GPU computes and those OpenSSL does, wherever a piece begins and ends.
+TEST(Cipher, IsOneCipherForEveryPiece) {
+  Keystream::Key key;
+  for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::uint8_t>(i);
+  NoiseWords from = state_of(NoisePurpose::mechanism, 0x1234'5678'9abc'def0);
+  Keystream::Nonce nonce;
+  std::memcpy(nonce.data(), from.nonce, nonce.size());
+  Keystream stream(key, nonce);
+  for (const std::uint32_t first : {0u, 7u, 0x7fff'fff0u, 0xffff'fc00u})
+    for (const std::size_t size : {1u, 64u, 100u, 16 * 1024u, 16 * 1024u + 64u, 40'001u}) {
+      std::vector<std::uint8_t> bytes(size);
+      stream.write(first, bytes);
+      for (std::size_t at = 0; at < size; at += Keystream::kBlockBytes) {
+        std::uint32_t words[16];
+        chacha20_block(from, first + static_cast<std::uint32_t>(at / 64), words);
+        ASSERT_EQ(std::memcmp(&bytes[at], words, std::min<std::size_t>(64, size - at)), 0)
+            << first << " " << size << " " << at;
+      }
+    }
 }
 
 TEST(NoiseStream, GivesTheWordsOfItsPurposeAndNumber) {

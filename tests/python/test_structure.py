@@ -38,6 +38,7 @@ OUTSIDE = {
     r"toml\+\+": {"base/settings"},
     r"sqlite3\.h": {"store"},
     r"zmq": {"transport"},
+    r"openssl": {"base/keystream"},
     r"sodium": {"base/hash", "base/signature", "privacy", "secagg", "transport/keys"},
     r"(torch/csrc|ATen|c10)/": {"torch"},
     r"cuda": {"vector"},

@@ -18,7 +18,7 @@ from . import ledger
 from . import privacy
 from . import audit
 from . import metrics
-__all__: list[str] = ['ArrayDataset', 'BudgetExhausted', 'CollegiumError', 'ConfigError', 'DataError', 'Dataset', 'FolderDataset', 'GraphModel', 'Network', 'PluginError', 'ProtocolError', 'PythonDataset', 'SampleGradients', 'SampleLayouts', 'StopHandle', 'SystemError', 'add_to_log', 'aggregate', 'audit', 'check_federation', 'dice_loss', 'evaluate', 'join', 'ledger', 'lend_function', 'load_federation', 'load_site', 'metrics', 'network_names', 'new_keys', 'nifti_read', 'plugins', 'predict', 'privacy', 'serve', 'set_plugin_folders', 'sign_with', 'signature_holds', 'simulate', 'take_function_back', 'to_toml', 'torch_version', 'write_initial']
+__all__: list[str] = ['ArrayDataset', 'BudgetExhausted', 'CollegiumError', 'ConfigError', 'DataError', 'Dataset', 'FolderDataset', 'GraphModel', 'Network', 'PluginError', 'ProtocolError', 'PythonDataset', 'SampleGradients', 'SampleLayouts', 'StopHandle', 'SystemError', 'add_noise', 'add_to_log', 'aggregate', 'audit', 'check_federation', 'dice_loss', 'evaluate', 'join', 'ledger', 'lend_function', 'load_federation', 'load_site', 'metrics', 'network_names', 'new_keys', 'nifti_read', 'plugins', 'predict', 'privacy', 'serve', 'set_plugin_folders', 'sign_with', 'signature_holds', 'simulate', 'take_function_back', 'to_toml', 'torch_version', 'write_initial']
 class Network:
     @staticmethod
     def open(path: str) -> Network:
@@ -106,6 +106,8 @@ class GraphModel:
     @property
     def names(self) -> list[str]:
         ...
+def add_noise(tensors: collections.abc.Sequence[torch.Tensor], deviation: typing.SupportsFloat | typing.SupportsIndex) -> None:
+    ...
 def add_to_log(arg0: str, arg1: str) -> None:
     ...
 def aggregate(name: str, updates: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float32]], weights: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], settings: dict) -> numpy.typing.NDArray[numpy.float32]:
