@@ -15,17 +15,16 @@ void add_noise(const std::vector<at::Tensor>& tensors, double deviation) {
     if (x.layout() == at::kStrided && x.device().is_cpu() && x.scalar_type() == at::kFloat &&
         x.is_contiguous())
       continue;
-    throw ConfigError({.what = "noise cannot be added to tensor " + std::to_string(i) + " in place",
-                       .expected = "contiguous float32 on the CPU",
-                       .found = x.toString() + (x.layout() == at::kStrided && !x.is_contiguous()
-                                                    ? ", not contiguous"
-                                                    : "")});
+    throw ConfigError(
+        {.what = "noise cannot be added to tensor " + std::to_string(i) + " in place",
+         .expected = "contiguous float32 on the CPU",
+         .found = x.toString() +
+                  (x.layout() == at::kStrided && !x.is_contiguous() ? ", not contiguous" : "")});
   }
   const auto stream = NoiseSource::system().stream(NoisePurpose::gradient_noise, 0);
   for (const at::Tensor& x : tensors) {
-    add_gaussian_noise(
-        std::span(x.mutable_data_ptr<float>(), static_cast<std::size_t>(x.numel())), deviation,
-        *stream);
+    add_gaussian_noise(std::span(x.mutable_data_ptr<float>(), static_cast<std::size_t>(x.numel())),
+                       deviation, *stream);
     x.unsafeGetTensorImpl()->bump_version();  // autograd has to know
   }
 }

@@ -40,7 +40,7 @@ void watch_forks() {
 }  // namespace
 
 struct NoiseStream::State {
-  NoiseWords from = {};  // key and nonce; first_block is not used here
+  NoiseWords from = {};             // key and nonce; first_block is not used here
   std::optional<Keystream> stream;  // of `from`
   std::uint64_t next_block = 0;
   std::uint64_t fork = 0;

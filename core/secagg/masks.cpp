@@ -25,7 +25,8 @@ void add(std::span<Word> values, std::span<const Mask> masks, std::uint64_t firs
   alignas(64) std::array<Word, kWords> stream;
   for (std::size_t at = 0; at < values.size(); at += kWords) {
     const auto piece = values.subspan(at, std::min(kWords, values.size() - at));
-    const auto block = static_cast<std::uint32_t>((first + at) * sizeof(Word) / Keystream::kBlockBytes);
+    const auto block =
+        static_cast<std::uint32_t>((first + at) * sizeof(Word) / Keystream::kBlockBytes);
     for (std::size_t mask = 0; mask < masks.size(); ++mask) {
       streams[mask].write(block,
                           {reinterpret_cast<std::uint8_t*>(stream.data()), piece.size_bytes()});

@@ -646,7 +646,9 @@ def test_noise_is_added_in_place_from_fresh_words_on_a_grid() -> None:
         (torch.zeros(4).to_sparse(), "Sparse"),
     ],
 )
-def test_noise_refuses_what_it_cannot_change_and_changes_nothing(tensor: Tensor, found: str) -> None:
+def test_noise_refuses_what_it_cannot_change_and_changes_nothing(
+    tensor: Tensor, found: str
+) -> None:
     sound = torch.zeros(5)
     with pytest.raises(cg.ConfigError, match=rf"tensor 1[\s\S]*{found}"):
         add_noise([sound, tensor], deviation=1.0)
