@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sodium.h>
 
 #include <string>
 
@@ -59,6 +60,51 @@ TEST(KnownAnswers, ChaCha20StreamsAreTheReferences) {
     add_masks(values, std::span(&mask, 1), 16 * one.at("counter").get<std::uint64_t>());
     EXPECT_EQ(values, expected);
   }
+}
+
+// Nonce, ciphertext and tag in one, as they travel; empty: not what was sealed.
+Octets opened(std::span<const std::uint8_t> sealed, const Octets& bound, const SharedKey& key) {
+  constexpr std::size_t kNonce = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES;
+  const std::span<const std::uint8_t> text = sealed.subspan(kNonce);
+  Octets plain(text.size() - crypto_aead_xchacha20poly1305_ietf_ABYTES);
+  const int refused = crypto_aead_xchacha20poly1305_ietf_decrypt(
+      plain.data(), nullptr, nullptr, text.data(), text.size(), bound.data(), bound.size(),
+      sealed.data(), key.data());
+  return refused != 0 ? Octets() : plain;
+}
+
+TEST(KnownAnswers, TheCipherOfSharesOpensTheDraftsExample) {
+  const json reference = read_reference(kFile).at("xchacha20poly1305");
+  Octets sealed = octets(reference.at("nonce"));
+  const Octets text = octets(reference.at("ciphertext_and_tag"));
+  sealed.insert(sealed.end(), text.begin(), text.end());
+  const SharedKey key = array_of(reference.at("key"));
+  EXPECT_EQ(opened(sealed, octets(reference.at("aad")), key), octets(reference.at("plaintext")));
+  sealed.back() ^= 1;
+  EXPECT_TRUE(opened(sealed, octets(reference.at("aad")), key).empty());
+}
+
+// The frame that docs/secure_aggregation.md states, written out by hand.
+TEST(KnownAnswers, SharesAreSealedInTheDocumentedFrame) {
+  Session session = session_of(5);
+  session.round = 0x0102030405060708;
+  ScriptedRandom random(11);
+  SharePair shares;
+  shares.self[0] = 7;
+  shares.mask[0] = 9;
+  SharedKey key;
+  key.fill(3);
+  const Sealed sealed = seal(shares, key, session, 2, 5, random);
+
+  Octets bound;
+  for (const char letter : std::string("collegium/secagg/v1/share")) bound.push_back(letter);
+  bound.insert(bound.end(), session.id.begin(), session.id.end());
+  for (const std::uint8_t byte : {8, 7, 6, 5, 4, 3, 2, 1, 2, 0, 0, 0, 5, 0, 0, 0})
+    bound.push_back(byte);
+  Octets both(64, 0);
+  both[0] = 7;
+  both[32] = 9;
+  EXPECT_EQ(opened(sealed, bound, key), both);
 }
 
 // A whole sum: keys, masks, masked vectors and what comes out, with the seeds of the reference.
