@@ -161,9 +161,10 @@ class NoLine(Line):
 
 
 def peak(federation: Federation) -> float:
-    """Of the coordinator, in MB, as long as it lives."""
+    """Of the coordinator, in MB; 0 once it has ended."""
     with open(f"/proc/{federation.coordinator.pid}/status") as status:
-        return next(int(text.split()[1]) for text in status if text.startswith("VmHWM")) / 1000
+        found = (int(text.split()[1]) for text in status if text.startswith("VmHWM"))
+        return next(found, 0) / 1000
 
 
 def hostile(peer: str, large: bool) -> str:
@@ -179,10 +180,12 @@ def hostile(peer: str, large: bool) -> str:
             if attacked
             else None
         )
-        end = time.monotonic() + 200
+        end, highest = time.monotonic() + 200, 0.0
         while not federation.said("closed with site-1 site-2") and time.monotonic() < end:
             time.sleep(0.05)
-        memory.append(peak(federation))
+            highest = max(highest, peak(federation))  # it may end with the round
+        assert highest > 0
+        memory.append(highest)
         if attacker:
             assert attacker.poll() is None
             attacker.kill()
