@@ -202,6 +202,8 @@ py::dict load_federation(const std::string& path) {
   py::dict server = table_of(tables, "server");
   server["address"] = config.server.address;
   server["secret"] = config.server.secret.string();
+  if (!config.server.passphrase_file.empty())
+    server["passphrase_file"] = config.server.passphrase_file.string();
   server["site_keys"] = config.server.site_keys.string();
   table_of(tables, "run")["folder"] = config.run.folder.string();
   py::dict network = table_of(tables, "network");
@@ -218,6 +220,8 @@ py::dict load_site(const std::string& path) {
   py::dict tables = dict_from(Settings::load(path));
   tables["site"]["server_key"] = config.server_key.string();
   tables["site"]["secret"] = config.secret.string();
+  if (!config.passphrase_file.empty())
+    tables["site"]["passphrase_file"] = config.passphrase_file.string();
   tables["site"]["state"] = config.state.string();
   if (tables.contains("data")) tables["data"]["path"] = config.data.path.string();
   resolve_plugins(tables, config.plugins);
@@ -236,15 +240,18 @@ void write_initial(const py::dict& config, const PyNetwork& network, const std::
   save_safetensors(path, layout, network.weights());
 }
 
-py::tuple new_keys(const std::string& name, const std::string& folder) {
-  const KeyPair keys = KeyPair::generate(name);
-  keys.save(folder);
+py::tuple new_keys(const std::string& name, const std::string& folder,
+                   const std::optional<std::string>& passphrase, const std::string& expires) {
+  const auto chosen = passphrase ? std::optional<Passphrase>(*passphrase) : std::nullopt;
+  KeyPair::generate(name).save(folder,
+                               {.expires = expires, .passphrase = chosen ? &*chosen : nullptr});
   const auto file = std::filesystem::path(folder) / name;
   return py::make_tuple(file.string() + ".secret", file.string() + ".public");
 }
 
-std::string sign_with(const std::string& secret, const std::string& text) {
-  return to_hex(sign_text(KeyPair::load(secret).signing, text));
+std::string sign_with(const std::string& secret, const std::string& text,
+                      const std::string& passphrase_file) {
+  return to_hex(sign_text(KeyPair::load(secret, passphrase_file).signing, text));
 }
 
 // False also for what is no key or no signature.
@@ -267,8 +274,10 @@ void def_federation(py::module_& m) {
   m.def("load_site", &load_site);
   m.def("add_to_log", &add_to_log);
   m.def("write_initial", &write_initial);
-  m.def("new_keys", &new_keys);
-  m.def("sign_with", &sign_with, py::arg("secret"), py::arg("text"));
+  m.def("new_keys", &new_keys, py::arg("name"), py::arg("folder"),
+        py::arg("passphrase") = py::none(), py::arg("expires") = "");
+  m.def("sign_with", &sign_with, py::arg("secret"), py::arg("text"),
+        py::arg("passphrase_file") = "");
   m.def("signature_holds", &signature_holds, py::arg("key"), py::arg("text"), py::arg("signature"));
   m.def("simulate", &simulate_run);
   m.def("serve", &serve_run);

@@ -60,6 +60,7 @@ ServerConfig ServerConfig::read(const Settings& table, const std::filesystem::pa
   config.address = table.text("address", config.address);
   check_address(table, "address", config.address);
   config.secret = resolve(folder, table.text("secret", config.secret.string()));
+  config.passphrase_file = resolve(folder, table.text("passphrase_file", ""));
   config.site_keys = resolve(folder, table.text("site_keys", config.site_keys.string()));
   config.insecure = table.boolean("insecure", config.insecure);
   config.staging = table.integer_in("staging", config.staging, 1, 1024);

@@ -18,6 +18,7 @@ namespace collegium {
 struct ServerConfig {
   std::string address = "tcp://127.0.0.1:7700";
   std::filesystem::path secret = "server.secret";
+  std::filesystem::path passphrase_file;      // what opens it; empty: nothing does, or the terminal
   std::filesystem::path site_keys = "sites";  // folder with one NAME.public for each site
   bool insecure = false;  // no encryption, no identity: for tests on one machine
   std::int64_t staging =

@@ -73,6 +73,7 @@ SiteConfig SiteConfig::read(const Settings& settings, const std::filesystem::pat
   check_address(site, "server", config.server);
   config.server_key = resolve(folder, site.text("server_key", config.server_key.string()));
   config.secret = resolve(folder, site.text("secret", config.name + ".secret"));
+  config.passphrase_file = resolve(folder, site.text("passphrase_file", ""));
   config.peers = resolve(folder, site.text("peers", config.peers.string()));
   config.state = resolve(folder, site.text("state", config.state.string()));
   config.insecure = site.boolean("insecure", config.insecure);

@@ -70,7 +70,8 @@ struct SiteConfig {
   std::string name;
   std::string server = "tcp://127.0.0.1:7700";
   std::filesystem::path server_key = "server.public";
-  std::filesystem::path secret;  // default: NAME.secret
+  std::filesystem::path secret;           // default: NAME.secret
+  std::filesystem::path passphrase_file;  // what opens it; empty: nothing does, or the terminal
   // Folder with NAME.public of every site of the federation: whom secure aggregation is done with.
   std::filesystem::path peers;
   std::filesystem::path state = "site-state";  // folder with site.db and outbox/

@@ -13,7 +13,7 @@
 #include "runtime/site_policy.h"
 #include "runtime/start_model.h"
 #include "transport/float_bytes.h"
-#include "transport/keys.h"
+#include "transport/roster.h"
 #include "transport/zmq_site_driver.h"
 
 namespace collegium {
@@ -23,7 +23,7 @@ SiteDriverOptions driver_options(const SiteConfig& config, const StopHandle& sto
   SiteDriverOptions options{
       .address = config.server, .insecure = config.insecure, .name = config.name, .stop = stop};
   if (config.insecure) return options;
-  options.key = KeyPair::load(config.secret);
+  options.key = KeyPair::load(config.secret, config.passphrase_file);
   if (options.key->name != config.name)
     throw ConfigError(
         {.what = "the key belongs to somebody else",
@@ -36,9 +36,9 @@ SiteDriverOptions driver_options(const SiteConfig& config, const StopHandle& sto
 }
 
 // Empty: this site has pinned nobody.
-std::optional<SecureIdentity> secure_identity(const SiteConfig& config) {
+std::optional<SecureIdentity> secure_identity(const SiteConfig& config, const SigningKey& signing) {
   if (config.insecure || config.peers.empty()) return std::nullopt;
-  SecureIdentity identity{KeyPair::load(config.secret).signing, {}};
+  SecureIdentity identity{signing, {}};
   const Roster pinned = Roster::load(config.peers);
   for (const auto& [name, keys] : pinned.sites())
     identity.peers.push_back({name, keys.front().signing});
@@ -83,7 +83,7 @@ DriverResult join(const SiteConfig& config, const TrainerFactory& make_trainer,
     return registry().make_mechanism(table.text("name"), table);
   };
   options.random = random.get();
-  options.secure = secure_identity(config);
+  options.secure = secure_identity(config, signing);
   options.n_public = config.data.n_public.value_or(0);
   options.vault = &vault;
   options.keep_final_model = [&](const Bytes& model) {

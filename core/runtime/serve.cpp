@@ -8,7 +8,7 @@
 #include "runtime/coordinator_setup.h"
 #include "runtime/start_model.h"
 #include "runtime/store_journal.h"
-#include "transport/keys.h"
+#include "transport/roster.h"
 #include "transport/zmq_coordinator_driver.h"
 
 namespace collegium {
@@ -57,7 +57,7 @@ DriverResult serve(const FederationConfig& given, const RunEvents& events, const
   if (options.insecure) {
     for (const std::string& site : config.sites) options.roster.add({.name = site, .key = site});
   } else {
-    options.key = KeyPair::load(config.server.secret);
+    options.key = KeyPair::load(config.server.secret, config.server.passphrase_file);
     author = options.key->name;
     signing = options.key->signing;
     options.roster = Roster::load(config.server.site_keys).of(config.sites);

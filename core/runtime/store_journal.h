@@ -9,7 +9,7 @@
 #include "runtime/run_events.h"
 #include "store/record_log.h"
 #include "store/run_store.h"
-#include "transport/keys.h"
+#include "transport/roster.h"
 #include "transport/run_work.h"
 
 namespace collegium {

@@ -2,7 +2,7 @@
 #include <string>
 #include <zmq.hpp>
 
-#include "transport/keys.h"
+#include "transport/roster.h"
 #include "transport/zmq_frames.h"
 
 namespace collegium {

@@ -9,7 +9,7 @@
 
 #include "transport/admission.h"
 #include "transport/connection_guard.h"
-#include "transport/keys.h"
+#include "transport/roster.h"
 #include "transport/zmq_frames.h"
 #include "wire/message.h"
 

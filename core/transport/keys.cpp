@@ -8,18 +8,22 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <ctime>
-#include <vector>
+#include <span>
+#include <string>
 
 #include "base/hash.h"
 #include "collegium/error.h"
 #include "collegium/settings.h"
+#include "transport/key_lock.h"
 
 namespace collegium {
 namespace {
 
 constexpr std::size_t kZ85 = 40;
+constexpr std::size_t kShortestPassphrase = 8;
 
 std::string remedy_for(const std::filesystem::path& file) {
   return "create a pair with 'collegium keys new NAME'; " + file.filename().string() +
@@ -63,18 +67,34 @@ std::array<std::uint8_t, 32> signing_in(const Settings& settings) {
   return bytes;
 }
 
+// "2027-01-31", and there is such a day.
+bool is_day(const std::string& text) {
+  const auto fits = [&](std::size_t i) {
+    return i == 4 || i == 7 ? text[i] == '-' : text[i] >= '0' && text[i] <= '9';
+  };
+  if (text.size() != 10) return false;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (!fits(i)) return false;
+  const auto number = [&](std::size_t at, std::size_t size) {
+    return std::stoi(text.substr(at, size));
+  };
+  return std::chrono::year_month_day(std::chrono::year(number(0, 4)),
+                                     std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                     std::chrono::day(static_cast<unsigned>(number(8, 2))))
+      .ok();
+}
+
+void require_day(const std::string& day, const std::string& where) {
+  if (day.empty() || is_day(day)) return;
+  throw ConfigError(Problem{.what = "'expires' is not a day",
+                            .where = where,
+                            .expected = "the last day the key counts, as \"2027-01-31\"",
+                            .found = day});
+}
+
 std::string expiry_in(const Settings& settings) {
   const std::string day = settings.text("expires", "");
-  const auto fits = [&](std::size_t i) {
-    return i == 4 || i == 7 ? day[i] == '-' : day[i] >= '0' && day[i] <= '9';
-  };
-  bool date = day.size() == 10;
-  for (std::size_t i = 0; date && i < day.size(); ++i) date = fits(i);
-  if (!day.empty() && !date)
-    throw ConfigError(Problem{.what = "'expires' is not a day",
-                              .where = settings.where("expires"),
-                              .expected = "the last day the key counts, as \"2027-01-31\"",
-                              .found = day});
+  require_day(day, settings.where("expires"));
   return day;
 }
 
@@ -149,7 +169,8 @@ KeyPair KeyPair::generate(std::string name) {
   return KeyPair{std::move(name), public_key.data(), secret_key.data(), SigningKey::generate()};
 }
 
-KeyPair KeyPair::load(const std::filesystem::path& file) {
+KeyPair KeyPair::load(const std::filesystem::path& file,
+                      const std::filesystem::path& passphrase_file) {
   struct stat status;
   if (stat(file.c_str(), &status) == 0 && (status.st_mode & 077) != 0)
     throw ConfigError(Problem{
@@ -158,10 +179,26 @@ KeyPair KeyPair::load(const std::filesystem::path& file) {
         .expected = "mode 0600",
         .remedy = "chmod 600 " + file.string() + "; if others had access, make a new pair"});
   const Settings settings = read(file);
-  KeyPair pair{name_in(settings), key_in(settings, "public"), key_in(settings, "secret"),
-               SigningKey::from_seed(signing_in(settings))};
+  const std::string name = name_in(settings), public_key = key_in(settings, "public");
+  KeySecrets secrets;
+  if (settings.contains("locked")) {
+    secrets = unlock_key(settings, name, public_key, passphrase_file);
+  } else if (!passphrase_file.empty()) {
+    throw ConfigError(
+        Problem{.what = "a passphrase is given, and this key is under none",
+                .where = file.string(),
+                .expected = "a key that 'collegium keys new NAME --passphrase' made",
+                .remedy = "make such a pair, or take passphrase_file out of the configuration"});
+  } else {
+    const std::string line = key_in(settings, "secret");
+    zmq_z85_decode(secrets.line().data(), line.c_str());
+    std::ranges::copy(signing_in(settings), secrets.signing().begin());
+  }
   settings.refuse_unknown();
+  std::array<char, kZ85 + 1> secret_key;
   std::array<char, kZ85 + 1> derived;
+  zmq_z85_encode(secret_key.data(), secrets.line().data(), secrets.line().size());
+  KeyPair pair{name, public_key, secret_key.data(), SigningKey::from_seed(secrets.signing())};
   if (zmq_curve_public(derived.data(), pair.secret_key.c_str()) != 0 ||
       pair.public_key != derived.data())
     throw ConfigError(Problem{.what = "the public and the secret half do not belong together",
@@ -170,14 +207,32 @@ KeyPair KeyPair::load(const std::filesystem::path& file) {
   return pair;
 }
 
-void KeyPair::save(const std::filesystem::path& folder) const {
+void KeyPair::save(const std::filesystem::path& folder, const KeyOptions& options) const {
+  require_day(options.expires, "key pair '" + name + "'");
+  if (!options.expires.empty() && options.expires < today())
+    throw ConfigError(Problem{.what = "this key would have expired before it was made",
+                              .where = "key pair '" + name + "'",
+                              .expected = "a last day from " + today() + " on",
+                              .found = options.expires});
+  if (options.passphrase && options.passphrase->bytes().size() < kShortestPassphrase)
+    throw ConfigError(Problem{.what = "this passphrase is too short",
+                              .where = "key pair '" + name + "'",
+                              .expected = "at least 8 bytes; better, several words"});
+  std::string text = "# Collegium secret key: stays on this machine\nname = \"" + name +
+                     "\"\npublic = '" + public_key + "'\n";
+  if (options.passphrase) {
+    KeySecrets secrets;
+    zmq_z85_decode(secrets.line().data(), secret_key.c_str());
+    std::ranges::copy(signing.seed(), secrets.signing().begin());
+    text += locked_key(secrets, name, public_key, *options.passphrase, options.cost);
+  } else {
+    text += "secret = '" + secret_key + "'\nsigning = '" + to_hex(signing.seed()) + "'\n";
+  }
   std::filesystem::create_directories(folder);
-  write_file(folder / (name + ".secret"),
-             "# Collegium secret key: stays on this machine\n" + std::string("name = \"") + name +
-                 "\"\npublic = '" + public_key + "'\nsecret = '" + secret_key + "'\nsigning = '" +
-                 to_hex(signing.seed()) + "'\n",
-             0600, O_EXCL);
-  public_half().save(folder / (name + ".public"));
+  write_file(folder / (name + ".secret"), text, 0600, O_EXCL);
+  PublicKey half = public_half();
+  half.expires = options.expires;
+  half.save(folder / (name + ".public"));
 }
 
 std::string today() {
@@ -187,77 +242,6 @@ std::string today() {
   std::array<char, 16> text;
   std::strftime(text.data(), text.size(), "%Y-%m-%d", &day);
   return text.data();
-}
-
-Roster Roster::load(const std::filesystem::path& folder, std::vector<std::string>* problems,
-                    const std::string& on) {
-  if (!std::filesystem::is_directory(folder))
-    throw ConfigError(Problem{.what = "the folder with the sites' public keys is missing",
-                              .where = folder.string(),
-                              .remedy = "create it and put one NAME.public of every site into it"});
-  std::vector<std::filesystem::path> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    if (entry.path().extension() == ".public") files.push_back(entry.path());
-  std::sort(files.begin(), files.end());
-  Roster roster;
-  for (const auto& file : files) {
-    try {
-      PublicKey key = PublicKey::load(file);
-      if (key.expires.empty() || on <= key.expires) roster.add(std::move(key));
-    } catch (const Error& error) {
-      if (!problems) throw;
-      problems->push_back(error.what());
-    }
-  }
-  return roster;
-}
-
-void Roster::add(PublicKey key) {
-  const auto same_signature = [&](const auto& site) {
-    return key.signing != VerifyKey{} &&
-           std::any_of(site.second.begin(), site.second.end(),
-                       [&](const PublicKey& other) { return other.signing == key.signing; });
-  };
-  const PublicKey* known = find(key.name);
-  const bool both_stay = known && known->expires.empty() && key.expires.empty();
-  if (both_stay || by_key_.contains(key.key) ||
-      std::any_of(by_name_.begin(), by_name_.end(), same_signature))
-    throw ConfigError(Problem{
-        .what = "two public keys claim one place in the roster",
-        .where = "site " + key.name,
-        .expected = "one key a site and one site a key",
-        .remedy = "remove the old file of this site, or let it expire: expires = \"2027-01-31\""});
-  by_key_.emplace(key.key, key.name);
-  std::vector<PublicKey>& keys = by_name_[key.name];
-  keys.insert(key.expires.empty() ? keys.begin() : keys.end(), std::move(key));
-}
-
-Roster Roster::of(const std::vector<std::string>& names) const {
-  Roster some;
-  for (const std::string& name : names)
-    if (const auto keys = by_name_.find(name); keys != by_name_.end())
-      for (const PublicKey& key : keys->second) some.add(key);
-  return some;
-}
-
-std::optional<std::string> Roster::name_of(std::string_view key) const {
-  const auto found = by_key_.find(key);
-  if (found == by_key_.end()) return std::nullopt;
-  return found->second;
-}
-
-bool Roster::contains(std::string_view name) const { return by_name_.contains(name); }
-
-const PublicKey* Roster::find(std::string_view name) const {
-  const auto found = by_name_.find(name);
-  return found == by_name_.end() ? nullptr : &found->second.front();
-}
-
-std::map<std::string, std::vector<VerifyKey>, std::less<>> signers_of(const Roster& roster) {
-  std::map<std::string, std::vector<VerifyKey>, std::less<>> signers;
-  for (const auto& [name, keys] : roster.sites())
-    for (const PublicKey& key : keys) signers[name].push_back(key.signing);
-  return signers;
 }
 
 }  // namespace collegium

@@ -1,11 +1,9 @@
 #pragma once
 #include <filesystem>
-#include <map>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "base/sealed.h"
 #include "base/signature.h"
 
 namespace collegium {
@@ -24,8 +22,15 @@ struct PublicKey {
   void save(const std::filesystem::path& file) const;
 };
 
-// One identity, with the secrets of both keys. The file NAME.secret (mode 0600) holds all of it and
-// never leaves its machine.
+// How a pair is written down.
+struct KeyOptions {
+  std::string expires = {};                // of its public half
+  const Passphrase* passphrase = nullptr;  // null: whoever reads the file has the key
+  GuessCost cost = {};
+};
+
+// One identity, with the secrets of both keys. The file NAME.secret (mode 0600) holds all of it,
+// under a passphrase if its owner wants that, and never leaves its machine.
 struct KeyPair {
   std::string name;
   std::string public_key;
@@ -34,47 +39,20 @@ struct KeyPair {
 
   static KeyPair generate(
       std::string name);  // names: letters, digits, '-', '_' and '.', 64 at most
-  // Throws ConfigError when others may read the file, or when its two halves do not belong
-  // together.
-  static KeyPair load(const std::filesystem::path& file);
-  // Writes FOLDER/NAME.secret and FOLDER/NAME.public; refuses to replace a secret that is there.
-  void save(const std::filesystem::path& folder) const;
+  // Where the file is under a passphrase, that is the first line of `passphrase_file`; without one
+  // the terminal is asked. Throws ConfigError when others may read the file, when its two halves do
+  // not belong together, when the passphrase is another one, and when one is given that the file
+  // does not need: its owner believes it to be safer than it is.
+  static KeyPair load(const std::filesystem::path& file,
+                      const std::filesystem::path& passphrase_file = {});
+  // Writes FOLDER/NAME.secret and FOLDER/NAME.public; refuses to replace a secret that is there,
+  // a last day that is over, and a passphrase of less than 8 bytes.
+  void save(const std::filesystem::path& folder, const KeyOptions& options = {}) const;
   PublicKey public_half() const { return {name, public_key, signing.verify_key()}; }
 };
 
 // Today, UTC: "2026-11-25".
 std::string today();
-
-// Whom the coordinator lets in: the *.public files of a folder. The name counts that stands in the
-// file. A key belongs to one name. While a site changes its keys it has two: all but one of a
-// name's keys must then say when they expire, so that a hand-over ends. What has expired is a
-// stranger's.
-class Roster {
- public:
-  Roster() = default;
-  // Throws ConfigError. With `problems` a file that cannot be used is left out and named there.
-  static Roster load(const std::filesystem::path& folder,
-                     std::vector<std::string>* problems = nullptr, const std::string& on = today());
-
-  void add(PublicKey key);  // throws ConfigError on a repeat
-  // Only these names, as a run admits nobody else.
-  Roster of(const std::vector<std::string>& names) const;
-  bool operator==(const Roster&) const = default;
-  std::optional<std::string> name_of(std::string_view key) const;  // empty: a stranger
-  bool contains(std::string_view name) const;
-  // The one that stays, where a name has two; null: not in it.
-  const PublicKey* find(std::string_view name) const;
-  // By name; the key that stays comes first.
-  const std::map<std::string, std::vector<PublicKey>, std::less<>>& sites() const {
-    return by_name_;
-  }
-
- private:
-  std::map<std::string, std::vector<PublicKey>, std::less<>> by_name_;
-  std::map<std::string, std::string, std::less<>> by_key_;
-};
-
-std::map<std::string, std::vector<VerifyKey>, std::less<>> signers_of(const Roster& roster);
 
 bool valid_site_name(std::string_view name);
 

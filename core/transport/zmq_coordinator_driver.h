@@ -8,7 +8,7 @@
 #include "federation/coordinator.h"
 #include "transport/coordinator_work.h"
 #include "transport/driver_result.h"
-#include "transport/keys.h"
+#include "transport/roster.h"
 #include "transport/stop_handle.h"
 #include "wire/blob.h"
 

@@ -80,6 +80,7 @@ def _reach(tables: dict[str, Any]) -> Finding:
 
 def _keys(tables: dict[str, Any]) -> Finding:
     from collegium._load import core
+    from collegium.keys import unlocked
     from collegium.records import public_keys
 
     site = tables["site"]
@@ -89,7 +90,8 @@ def _keys(tables: dict[str, Any]) -> Finding:
             "Never with data of patients",
         )  # fmt: skip
     secret = Path(site["secret"])
-    core.sign_with(str(secret), "collegium/check/v1")  # refuses a file that others may read
+    with unlocked(site) as table:  # refused: others may read it, another passphrase
+        core.sign_with(str(secret), "collegium/check/v1", table.get("passphrase_file", ""))
     public = secret.with_suffix(".public")
     if public.exists() and site["name"] not in public_keys(public):
         return Finding(

@@ -73,13 +73,16 @@ def site(config: Annotated[Path, typer.Argument(help="site.toml")], quiet: Quiet
     """Take part with this hospital's data. Connects outwards; nothing listens here."""
     from collegium._load import core
     from collegium.execute import execute
+    from collegium.keys import unlocked
 
     settings = core.load_site(str(config))
+    name = settings["site"]["name"]
+    with unlocked(settings["site"]) as table:
 
-    def work(on_event, stop) -> None:
-        core.join(settings, None, on_event, stop)
+        def work(on_event, stop) -> None:
+            core.join({**settings, "site": table}, None, on_event, stop)
 
-    execute(work, title=f"site {settings['site']['name']}", rounds=0, progress=not quiet)
+        execute(work, title=f"site {name}", rounds=0, progress=not quiet)
 
 
 @app.command()
@@ -124,11 +127,20 @@ def init(
 def keys_new(
     name: Annotated[str, typer.Argument(help="Whose keys: a site's name, or 'server'.")],
     folder: Annotated[Path, typer.Option(help="Where the two files go.")] = Path("."),
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase", help="Ask for one: without it the secret is of no use.")
+    ] = False,
+    expires: Annotated[str, typer.Option(help="The last day it counts, as 2027-12-31.")] = "",
 ) -> None:
     """Make NAME.secret (stays here, mode 0600) and NAME.public (goes to the other side)."""
     from collegium import keys
 
-    secret, public = keys.new(name, folder)
+    chosen = None
+    if passphrase:
+        if not sys.stdin.isatty():
+            raise typer.BadParameter("--passphrase asks on a terminal, and there is none")
+        chosen = typer.prompt(f"Passphrase of {name}", hide_input=True, confirmation_prompt="Again")
+    secret, public = keys.new(name, folder, passphrase=chosen, expires=expires)
     typer.echo(
         f"{secret}  stays here; whoever has it is {name}\n{public}  send this one to the other side"
     )

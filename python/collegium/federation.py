@@ -17,7 +17,7 @@ from collegium.datasets.arrays import own_failure
 from collegium.errors import ConfigError
 from collegium.execute import Work, execute
 from collegium.graph.own_model import Loss, OwnModel
-from collegium.keys import secret_file
+from collegium.keys import secret_file, unlocked
 from collegium.ledger import Ledger
 from collegium.live_run import LiveRun
 from collegium.networks import Network
@@ -310,7 +310,8 @@ class Federation:
         address : str
             Where to listen, e.g. ``tcp://*:7700``.
         keys : path
-            The server's secret key file (``collegium keys new server``); ``.secret`` may be left out.
+            The server's secret key file (``collegium keys new server``); ``.secret`` may be left out. For one under a
+            passphrase a terminal or notebook is asked, unless ``[server] passphrase_file`` names a file.
         site_keys : path
             Folder with one ``NAME.public`` for each site.
         sites : sequence of str, optional
@@ -345,8 +346,11 @@ class Federation:
         elif "initial" not in config["network"]:
             keep_initial(config, self._initial(config), target)
 
+        door = unlocked(config["server"])
+
         def work(on_event: Any, stop: Any) -> None:
-            core.serve(config, on_event, stop)
+            with door as server:
+                core.serve({**config, "server": server}, on_event, stop)
 
         return self._go(work, config, progress=progress, wait=wait)
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from getpass import getpass
 from pathlib import Path
+from typing import Any
 
 from collegium._load import core
+from collegium._toml import loads
 
 
-def new(name: str, folder: str | Path = ".") -> tuple[Path, Path]:
+def new(
+    name: str, folder: str | Path = ".", *, passphrase: str | None = None, expires: str = ""
+) -> tuple[Path, Path]:
     """Make ``NAME.secret`` and ``NAME.public``.
 
     Parameters
@@ -16,6 +25,10 @@ def new(name: str, folder: str | Path = ".") -> tuple[Path, Path]:
         A site's name, or ``server``.
     folder : path
         Where the two files go; it is made when it is not there.
+    passphrase : str, optional
+        Of at least 8 bytes: the secret file is then of no use to whoever does not know it.
+    expires : str, optional
+        The last day the key counts, as ``"2027-12-31"`` (UTC); default: it stays.
 
     Returns
     -------
@@ -25,7 +38,7 @@ def new(name: str, folder: str | Path = ".") -> tuple[Path, Path]:
     Raises
     ------
     CollegiumError
-        When there is such a key already: it is never replaced.
+        When there is such a key already: it is never replaced. When ``expires`` is no day or is over.
 
     Examples
     --------
@@ -35,7 +48,7 @@ def new(name: str, folder: str | Path = ".") -> tuple[Path, Path]:
     ('guys.secret', 'guys.public', '0o600')
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
-    secret, public = core.new_keys(name, str(folder))
+    secret, public = core.new_keys(name, str(folder), passphrase, expires)
     return Path(secret), Path(public)
 
 
@@ -79,4 +92,37 @@ def secret_file(keys: str | Path) -> Path:
     return (path if path.suffix == ".secret" else path.with_name(path.name + ".secret")).resolve()
 
 
-__all__ = ["new", "revoke", "secret_file"]
+def unlocked(table: dict[str, Any]) -> AbstractContextManager[dict[str, Any]]:
+    """Ask whoever sits here for the passphrase of a ``[site]`` or ``[server]`` table's secret key, if it has one.
+
+    Returns
+    -------
+    context manager
+        In it the table says where the passphrase comes from: a pipe, which can be read once.
+    """
+    asked = sys.stdin is not None and (sys.stdin.isatty() or "ipykernel" in sys.modules)
+    secret = Path(table.get("secret", ""))
+    if table.get("insecure") or table.get("passphrase_file") or not asked or not _locked(secret):
+        return nullcontext(table)
+    return _handed_over(table, getpass(f"Passphrase of {secret.name}: "))
+
+
+def _locked(secret: Path) -> bool:
+    try:
+        return "locked" in loads(secret.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False  # the core says what is wrong with it
+
+
+@contextmanager
+def _handed_over(table: dict[str, Any], passphrase: str) -> Iterator[dict[str, Any]]:
+    ours, theirs = os.pipe()
+    try:
+        with os.fdopen(theirs, "w", encoding="utf-8") as end:
+            end.write(passphrase + "\n")
+        yield {**table, "passphrase_file": f"/dev/fd/{ours}"}
+    finally:
+        os.close(ours)
+
+
+__all__ = ["new", "revoke", "secret_file", "unlocked"]

@@ -9,7 +9,7 @@ from collegium._load import core
 from collegium.datasets import as_core_dataset
 from collegium.datasets.arrays import own_failure
 from collegium.execute import execute
-from collegium.keys import secret_file
+from collegium.keys import secret_file, unlocked
 
 
 class Site:
@@ -23,6 +23,8 @@ class Site:
         As for ``Federation.simulate``: a ``FolderDataset``, arrays, or anything indexable.
     keys : path
         The site's secret key file (``collegium keys new NAME``); ``.secret`` may be left out.
+    passphrase_file : path, optional
+        A file with the passphrase of that key; without one a terminal or notebook is asked for it.
     server_key : path
         The coordinator's public key file.
     state : path
@@ -41,6 +43,7 @@ class Site:
         data: Any,
         *,
         keys: str | Path,
+        passphrase_file: str | Path | None = None,
         server_key: str | Path = "server.public",
         state: str | Path | None = None,
         policy: dict[str, Any] | None = None,
@@ -60,6 +63,8 @@ class Site:
             "policy": policy or {},
             "resources": {"threads": threads},
         }
+        if passphrase_file is not None:
+            self.config["site"]["passphrase_file"] = str(Path(passphrase_file).resolve())
         if n_public is not None:
             self.config["data"]["n_public"] = n_public
 
@@ -73,13 +78,15 @@ class Site:
         """
         self.config["site"]["server"] = address
 
-        def work(on_event: Any, stop: Any) -> None:
-            try:
-                core.join(self.config, self._data, on_event, stop)
-            except Exception as error:  # of the user's own code: with its traceback
-                raise error from own_failure([self._data])
+        with unlocked(self.config["site"]) as table:
 
-        execute(work, title=f"site {self.name}", rounds=0, progress=progress)
+            def work(on_event: Any, stop: Any) -> None:
+                try:
+                    core.join({**self.config, "site": table}, self._data, on_event, stop)
+                except Exception as error:  # of the user's own code: with its traceback
+                    raise error from own_failure([self._data])
+
+            execute(work, title=f"site {self.name}", rounds=0, progress=progress)
 
     def __repr__(self) -> str:
         return f"<Site {self.name!r}>"

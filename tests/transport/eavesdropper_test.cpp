@@ -1,4 +1,5 @@
-// Somebody who sits on the line between a site and the coordinator: reads it, sends it again, changes it.
+// Somebody who sits on the line between a site and the coordinator: reads it, sends it again,
+// changes it.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -24,7 +25,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-int port_of(const std::string& address) { return std::stoi(address.substr(address.rfind(':') + 1)); }
+int port_of(const std::string& address) {
+  return std::stoi(address.substr(address.rfind(':') + 1));
+}
 
 sockaddr_in on_loopback(int port) {
   sockaddr_in address{};
@@ -49,7 +52,8 @@ void send_all(int line, const std::string& bytes) {
   }
 }
 
-// Passes one connection on to `port` and keeps what the site said; `change` may change it on its way.
+// Passes one connection on to `port` and keeps what the site said; `change` may change it on its
+// way.
 class Wiretap {
  public:
   using Change = std::function<void(std::string& piece, std::size_t already)>;

@@ -1,4 +1,4 @@
-#include "transport/keys.h"
+#include "transport/roster.h"
 
 #include <gmock/gmock.h>
 #include <sys/stat.h>
