@@ -28,8 +28,10 @@ struct Key {
                                 .found = std::to_string(cost.passes) + " passes over " +
                                          std::to_string(cost.memory) + " MiB"});
     const auto text = passphrase.bytes();
-    if (crypto_pwhash(bytes.data(), bytes.size(), reinterpret_cast<const char*>(text.data()),
-                      text.size(), sealed.salt.data(), static_cast<unsigned long long>(cost.passes),
+    // An empty one has no place in memory, and the function takes no null.
+    const char* words = text.empty() ? "" : reinterpret_cast<const char*>(text.data());
+    if (crypto_pwhash(bytes.data(), bytes.size(), words, text.size(), sealed.salt.data(),
+                      static_cast<unsigned long long>(cost.passes),
                       static_cast<std::size_t>(cost.memory) << 20,
                       crypto_pwhash_ALG_ARGON2ID13) != 0)
       throw SystemError(
