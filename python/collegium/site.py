@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ class Site:
             "resources": {"threads": threads},
         }
         if passphrase_file is not None:
-            self.config["site"]["passphrase_file"] = str(Path(passphrase_file).resolve())
+            # Links stay: "/dev/fd/3" leads to a pipe, which has no path of its own.
+            self.config["site"]["passphrase_file"] = os.path.abspath(passphrase_file)
         if n_public is not None:
             self.config["data"]["n_public"] = n_public
 

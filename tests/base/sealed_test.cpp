@@ -55,8 +55,9 @@ TEST(Sealed, IsNeverTheSameTwice) {
 
 TEST(Sealed, RefusesACostBeyondItsBoundsBeforeAnythingIsAllocated) {
   Sealed sealed = seal(kSecret, "guys", Passphrase("correct horse"), kCheap);
-  for (const GuessCost& cost : {GuessCost{0, 8}, GuessCost{65, 8}, GuessCost{1, 7}, GuessCost{1, 1025},
-                                GuessCost{1, -1}, GuessCost{1, std::int64_t{1} << 62}}) {
+  for (const GuessCost& cost :
+       {GuessCost{0, 8}, GuessCost{65, 8}, GuessCost{1, 7}, GuessCost{1, 1025}, GuessCost{1, -1},
+        GuessCost{1, std::int64_t{1} << 62}}) {
     sealed.cost = cost;
     EXPECT_THROW(unseal(sealed, "guys", Passphrase("correct horse")), ConfigError);
     EXPECT_THROW(seal(kSecret, "guys", Passphrase("correct horse"), cost), ConfigError);

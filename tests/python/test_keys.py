@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import collegium as cg
+import numpy as np
 import pytest
 from collegium import keys
 from collegium._load import core
@@ -47,6 +48,21 @@ def test_a_passphrase_that_was_asked_for_is_handed_over_once(
     with keys.unlocked({"secret": str(locked)}) as table:
         assert verifies(locked, core.sign_with(str(locked), "text", table["passphrase_file"]))
         assert PASSPHRASE not in str(table)
+
+
+def test_a_site_takes_a_passphrase_from_a_descriptor(locked: Path) -> None:
+    ours, theirs = os.pipe()
+    os.write(theirs, f"{PASSPHRASE}\n".encode())
+    os.close(theirs)
+    site = cg.Site(
+        "guys",
+        (np.zeros((2, 3), np.float32), np.zeros((2, 1), np.float32)),
+        keys=locked,
+        passphrase_file=f"/dev/fd/{ours}",
+    )
+    given = site.config["site"]["passphrase_file"]
+    assert verifies(locked, core.sign_with(str(locked), "text", given))
+    os.close(ours)
 
 
 def on_a_terminal(program: str, typed: str) -> tuple[str, int]:

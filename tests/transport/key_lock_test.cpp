@@ -21,8 +21,7 @@ class LockedKey : public testing::Test {
  protected:
   LockedKey() {
     const Passphrase passphrase("correct horse");
-    made_.save(folder_.path(),
-               {.passphrase = &passphrase, .cost = {.passes = 1, .memory = 8}});
+    made_.save(folder_.path(), {.passphrase = &passphrase, .cost = {.passes = 1, .memory = 8}});
   }
 
   std::filesystem::path secret() const { return folder_ / "guys.secret"; }
