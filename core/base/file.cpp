@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/descriptor.h"
 #include "collegium/error.h"
 
 namespace collegium {
@@ -40,23 +41,6 @@ std::string remedy_for(int error) {
       return "";
   }
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  int get() const { return number_; }
-  int close() {
-    return ::close(std::exchange(number_, -1));
-  }  // some file systems report a full disk only here
-
- private:
-  int number_;
-};
 
 void write_all(const Descriptor& file, std::span<const std::uint8_t> bytes,
                const std::string& path) {

@@ -1,6 +1,5 @@
 #include "base/keystream.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <algorithm>

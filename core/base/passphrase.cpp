@@ -11,8 +11,8 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <utility>
 
+#include "base/descriptor.h"
 #include "base/file.h"
 #include "collegium/error.h"
 
@@ -56,13 +56,6 @@ Passphrase checked(const Line& line, const std::string& where) {
                 .found = text.empty() ? "an empty one" : "a longer one"});
   return Passphrase(text);
 }
-
-struct Descriptor {
-  int number;
-  ~Descriptor() {
-    if (number >= 0) ::close(number);
-  }
-};
 
 volatile std::sig_atomic_t interrupted = 0;
 
@@ -113,9 +106,9 @@ Passphrase::Passphrase(std::string_view text) : bytes_(text.begin(), text.end())
 Passphrase::~Passphrase() { wipe(bytes_); }
 
 Passphrase Passphrase::from_file(const std::filesystem::path& file) {
-  const Descriptor opened{::open(file.c_str(), O_RDONLY | O_CLOEXEC)};
+  const Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status;
-  if (opened.number < 0 || ::fstat(opened.number, &status) != 0)
+  if (opened.get() < 0 || ::fstat(opened.get(), &status) != 0)
     throw_system_error("cannot open the file with the passphrase", file, errno);
   if (S_ISREG(status.st_mode) && (status.st_mode & 077) != 0)
     throw ConfigError(Problem{.what = "others may read this passphrase",
@@ -123,7 +116,7 @@ Passphrase Passphrase::from_file(const std::filesystem::path& file) {
                               .expected = "mode 0600, or 0400",
                               .remedy = "chmod 600 " + file.string()});
   Line line;
-  while (!line.full() && !line.complete() && line.read_more(opened.number)) {
+  while (!line.full() && !line.complete() && line.read_more(opened.get())) {
   }
   return checked(line, file.string());
 }
@@ -131,21 +124,21 @@ Passphrase Passphrase::from_file(const std::filesystem::path& file) {
 Passphrase Passphrase::from_terminal(const std::string& what, const std::string& remedy) {
   const Descriptor terminal{
       ::isatty(STDIN_FILENO) ? ::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1};
-  if (terminal.number < 0)
+  if (terminal.get() < 0)
     throw ConfigError(
         Problem{.what = "a passphrase is needed, and there is no terminal to ask for it",
                 .where = what,
                 .remedy = remedy});
   Line line;
   {
-    const QuietTerminal quiet(terminal.number);
-    say(terminal.number, "Passphrase of " + what + ": ");
-    pollfd waiting{terminal.number, POLLIN, 0};
+    const QuietTerminal quiet(terminal.get());
+    say(terminal.get(), "Passphrase of " + what + ": ");
+    pollfd waiting{terminal.get(), POLLIN, 0};
     bool open = true;
     // The signal may come to another thread, which does not end this wait: so it looks up.
     while (open && !interrupted && !line.full() && !line.complete())
-      if (::poll(&waiting, 1, 200) > 0) open = line.read_more(terminal.number);
-    say(terminal.number, "\n");
+      if (::poll(&waiting, 1, 200) > 0) open = line.read_more(terminal.get());
+    say(terminal.get(), "\n");
   }
   if (interrupted) throw ConfigError(Problem{.what = "no passphrase was given", .where = what});
   return checked(line, what);

@@ -24,7 +24,7 @@ struct GuessCost {
 struct Sealed {
   GuessCost cost;
   std::array<std::uint8_t, 16> salt{};
-  std::vector<std::uint8_t> box;  // nonce, cipher text, tag
+  std::vector<std::uint8_t> box{};  // nonce, cipher text, tag
 
   static constexpr std::size_t kOverhead = 24 + 16;  // bytes of the box beside the secret's
 };

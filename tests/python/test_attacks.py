@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ def table() -> dict[str, str]:
     return {promise: attacks for promise, attacks in rows[1:]}
 
 
+@cache
 def existing_tests() -> set[str]:
     names = set()
     for file in (ROOT / "tests").rglob("*.cpp"):
