@@ -13,10 +13,10 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+from cluster import SITES, Cluster
 from collegium._load import core
 from collegium.demo.deployment import program
 from collegium.run import Run
-from test_processes import SITES, Cluster
 
 
 @pytest.fixture
@@ -28,10 +28,7 @@ def cluster(tmp_path: Path, brain_folder: Path) -> Iterator[Cluster]:
     graph_file.write(tmp_path / "mine.safetensors")
     (tmp_path / "federation.toml").write_text(core.to_toml(made.config))
     yield made
-    for process in made.processes.values():
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+    made.end()
 
 
 def allow(cluster: Cluster, site: str, policy: str) -> None:
