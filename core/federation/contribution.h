@@ -37,12 +37,12 @@ struct Contribution {
   double weight = 0;
   std::int64_t steps = 0;
   std::optional<double> loss;  // absent: withheld, or no result
-  std::vector<Metric>
-      metrics;  // of the model that this round's task handed out, so of RoundRecord::round - 1
+  // Of the model that this round's task handed out, so of RoundRecord::round - 1.
+  std::vector<Metric> metrics = {};
   std::string note;
   double seconds = 0;       // from task to announcement
   std::uint64_t bytes = 0;  // of the update
-  std::optional<BlobId> update;
+  std::optional<BlobId> update = {};
   // Under privacy, as the site says. Infinite: what the site released has no bound.
   std::optional<double> epsilon;   // of this run: its whole schedule, and what came beyond it
   std::optional<double> lifetime;  // of everything its data set was ever charged for

@@ -34,10 +34,10 @@ struct Refusal {
 
 // What an update must satisfy to count in a round.
 struct RoundRules {
-  std::size_t layout_size = 0;              // floats
-  std::optional<double> norm_bound;         // largest L2 norm of an update
-  bool weight_is_iterations = true;         // then a weight above the steps is refused
-  std::optional<std::int64_t> steps_asked;  // local_steps, when the task fixes them
+  std::size_t layout_size = 0;                   // floats
+  std::optional<double> norm_bound;              // largest L2 norm of an update
+  bool weight_is_iterations = true;              // then a weight above the steps is refused
+  std::optional<std::int64_t> steps_asked = {};  // local_steps, when the task fixes them
 };
 
 // Bounds that no honest result comes near: without them one site's numbers could leave no room for

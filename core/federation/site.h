@@ -22,8 +22,8 @@ using PolicyCheck = std::function<std::optional<PolicyRefusal>(const Settings& t
 struct SiteOptions {
   std::string name;
   std::string software = "collegium";
-  std::string layout;  // hash, when the network is there already; empty: Prepare asks for it
-  PolicyCheck policy;  // empty: everything is allowed
+  std::string layout = {};  // hash, when the network is there already; empty: Prepare asks for it
+  PolicyCheck policy;       // empty: everything is allowed
   std::string policy_hash = {};            // of [policy], for the signed log
   std::optional<SigningKey> signing = {};  // for its results
   // The key that must have signed what the coordinator accepts; empty: the one it welcomes with.
