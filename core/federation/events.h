@@ -314,6 +314,7 @@ struct Prepare {
   std::optional<LedgerPosition> ledger = {};  // that the coordinator remembers
   BlobId file_id = {};
   Bytes file = {};  // empty: a built-in network
+  Settings secure_aggregation = {};
 };
 struct Pull {
   std::uint64_t round = 0;

@@ -52,7 +52,8 @@ void Site::State::prepare(const Bytes& file) {
                        .mechanism = asked.mechanism,
                        .ledger = welcome.ledger,
                        .file_id = file.empty() ? BlobId{} : model_id,
-                       .file = file});
+                       .file = file,
+                       .secure_aggregation = asked.secure_aggregation});
 }
 
 void Site::State::on(const at_site::Prepared& event) {

@@ -59,6 +59,7 @@ std::optional<Bytes> TrainerWork::find_network(const BlobId& file) {
 }
 
 std::string TrainerWork::prepare(const at_site::Prepare& run) {
+  if (!run.secure_aggregation.keys().empty()) require_secure_identity();
   make(options_, run.mechanism);
   if (!run.file.empty() && options_.keep_network) options_.keep_network(run.file_id, run.file);
   trainer_ = options_.prepare(run);
@@ -246,7 +247,7 @@ void TrainerWork::open_sum(const StoredResult& result, const Digest& sum) {
   refuse_second_sum(opened_.try_emplace(result.round, sum).first->second, sum, result.round);
 }
 
-SiteWork::SecureAnswer TrainerWork::secure_step(const at_site::SecureStep& order) {
+void TrainerWork::require_secure_identity() const {
   if (!options_.secure || !options_.random)
     throw ConfigError(
         Problem{.what = "this site knows no keys of the others, so it cannot tell them from the "
@@ -255,6 +256,10 @@ SiteWork::SecureAnswer TrainerWork::secure_step(const at_site::SecureStep& order
                 .expected = "a folder with NAME.public of every site of the federation",
                 .found = "none",
                 .remedy = "collect the files from the other hospitals, not from the coordinator"});
+}
+
+SiteWork::SecureAnswer TrainerWork::secure_step(const at_site::SecureStep& order) {
+  require_secure_identity();
   if (!secure_)
     secure_ = std::make_unique<SecureSite>(
         options_.site, *options_.secure, *options_.random,

@@ -90,6 +90,8 @@ class TrainerWork final : public SiteWork {
   Trainer& trainer();
   void begin(const at_site::Prepare& run);
   void open_sum(const StoredResult& result, const Digest& sum);
+  // Throws ConfigError at a site without one: it could not take part in any round.
+  void require_secure_identity() const;
   std::vector<PrivacyEvent> cost_of(const TrainTask& task);
   RoundContext context_of(const TrainTask& task) const;
   // Of this very task: a task need not ask for what the first one asked for.
