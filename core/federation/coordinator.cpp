@@ -346,7 +346,8 @@ void Coordinator::State::check_start() {
     return;
   }
   if (!quorum_since) quorum_since = now;
-  if (here == options.sites.size() || now - *quorum_since >= options.start_wait) open_round();
+  const bool all = here + unable.size() == options.sites.size();
+  if (all || now - *quorum_since >= options.start_wait) open_round();
 }
 
 void Coordinator::State::check_liveness() {

@@ -374,6 +374,16 @@ TEST(CoordinatorUnable, IsNotWaitedForInARound) {
   EXPECT_EQ(desk.contribution("leeds").reason, "too little privacy is left");
 }
 
+TEST(CoordinatorUnable, IsNotWaitedForAtTheStart) {
+  CoordinatorDesk desk;
+  desk.join("leeds");
+  desk.message("leeds", Kind::leave, 0, unable());
+  desk.join("guys");
+  EXPECT_FALSE(desk.sent("guys", Kind::task)) << "the others are still to come";
+  desk.join("kings");
+  EXPECT_TRUE(desk.sent("guys", Kind::task));
+}
+
 TEST(CoordinatorUnable, EndsARunThatCannotHaveAQuorumAnyMore) {
   CoordinatorDesk desk;
   desk.start();
