@@ -158,6 +158,7 @@ void Coordinator::State::check_end() {
   const auto awaited = cohort.names([&](const Member& member) {
     if (member.left_for_good) return false;
     if (member.here) return waited < (finished ? options.final_wait : options.silence_limit);
+    if (member.unable) return false;
     return finished && (member.joined || resumed) && waited < options.silence_limit;
   });
   if (!awaited.empty()) return;

@@ -384,6 +384,20 @@ TEST(CoordinatorUnable, IsNotWaitedForAtTheStart) {
   EXPECT_TRUE(desk.sent("guys", Kind::task));
 }
 
+TEST(CoordinatorUnable, IsNotWaitedForAtTheEnd) {
+  CoordinatorDesk desk;
+  desk.options.rounds = 1;
+  desk.join_all();
+  desk.message("leeds", Kind::leave, 0, unable());
+  for (const char* site : {"guys", "kings"}) desk.result(site, 1, blob_with(4, 1));
+  desk.accumulate();
+  desk.close(1, 1);
+  desk.message("guys", Kind::leave, 1, ReasonBody{.code = "done"}.write());
+  EXPECT_FALSE(desk.machine().done());
+  desk.message("kings", Kind::leave, 1, ReasonBody{.code = "done"}.write());
+  EXPECT_TRUE(desk.machine().done());
+}
+
 TEST(CoordinatorUnable, EndsARunThatCannotHaveAQuorumAnyMore) {
   CoordinatorDesk desk;
   desk.start();
