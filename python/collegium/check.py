@@ -7,10 +7,14 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from collegium._toml import loads
+
 _LITTLE = 1 << 30  # bytes of disk: a model, its update and a ledger need room
+_SOON = 30  # days: a new key has to reach the coordinator before the old one ends
 
 
 @dataclass
@@ -112,7 +116,25 @@ def _keys(tables: dict[str, Any]) -> Finding:
         return Finding(
             "keys", "wrong", f"{server} is no public key of this version", "Ask for it again"
         )
-    return Finding("keys", "ok", f"{secret.name} is this machine's alone; {server.name} is here")
+    return _last_day(public) or Finding(
+        "keys", "ok", f"{secret.name} is this machine's alone; {server.name} is here"
+    )
+
+
+def _last_day(public: Path) -> Finding | None:
+    day = loads(public.read_text(encoding="utf-8")).get("expires") if public.exists() else None
+    if not day:
+        return None
+    left = (date.fromisoformat(day) - datetime.now(timezone.utc).date()).days
+    if left > _SOON:
+        return None
+    return Finding(
+        "keys",
+        "warning" if left >= 0 else "wrong",
+        f"{public.name} counts until {day}" + (f", {left} more days" if left > 0 else ""),
+        "Make a new pair with collegium keys new in another folder, send its .public file to the coordinator, "
+        "and name its .secret in [site] secret",
+    )
 
 
 def _data(tables: dict[str, Any]) -> Finding:

@@ -6,6 +6,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,16 @@ def test_each_thing_that_is_wrong_is_named_alone_with_its_remedy(
     shutil.move(tmp_path / "server.public", tmp_path / "kept")
     wrong("keys", "Ask the coordinator")
     shutil.move(tmp_path / "kept", tmp_path / "server.public")
+
+    public = tmp_path / "guys.public"
+    unlimited = public.read_text()
+    today = datetime.now(timezone.utc).date()
+    for days, state in ((-2, "wrong"), (0, "warning"), (20, "warning"), (40, "ok")):
+        public.write_text(unlimited + f'expires = "{today + timedelta(days)}"\n')
+        if state != "ok":
+            wrong("keys", "send its .public file")
+        assert states(tmp_path, site)["keys"][0] == state
+    public.write_text(unlimited)
 
     path = site["data"]["path"]
     site["data"]["path"] = str(tmp_path / "nowhere")
