@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import random
 import shutil
 import subprocess
@@ -109,7 +110,7 @@ def damaged(entry: records.Entry, name: str, chance: random.Random) -> records.E
 def test_every_change_of_every_column_of_every_entry_is_found(log: records.Log) -> None:
     chance = random.Random(7)
     for at, entry in enumerate(log.entries):
-        for name in records._COLUMNS:
+        for name in records.log.COLUMNS:
             entries = [*log.entries]
             entries[at] = damaged(entry, name, chance)
             assert records.verify(records.Log(entries)), f"{entry}: {name}"
@@ -142,7 +143,7 @@ def resigned(entries: list[records.Entry], secret: Path) -> list[records.Entry]:
     for seq, entry in enumerate(entries, 1):
         entry = dataclasses.replace(entry, seq=seq, prev_hash=before)
         entry.row_hash = before = entry.hash()
-        entry.signature = core.sign_with(str(secret), records._LABEL + before)
+        entry.signature = core.sign_with(str(secret), records.log.LABEL + before)
         chain.append(entry)
     return chain
 
@@ -217,6 +218,36 @@ def test_a_model_is_traced_to_its_sites_and_rounds(federation: Path) -> None:
     site = records.trace(federation / "state-guys" / "model.safetensors", federation / "run")
     assert site.digest == traced.digest
     assert traced.svg().count("<circle") == 6 + 2 * ROUNDS
+
+
+def test_a_long_run_is_drawn_in_columns_that_hide_nobody() -> None:
+    def entry(kind: str, **facts: str) -> records.Entry:
+        return records.Entry(1, "", "server", "", kind, json.dumps(facts), "", "", "")
+
+    def given(number: int) -> list[records.Entry]:
+        missing = {"kings": number == 3, "oslo": number > 2}
+        facts = {"run": "r", "round": str(number), "attempt": "1"}
+        sites = [
+            entry(
+                "contribution",
+                site=site,
+                state="late" if missing.get(site) else "accepted",
+                reason="<deadline>" if missing.get(site) else "",
+                **facts,
+            )
+            for site in ("guys", "kings", "oslo")
+            if site != "oslo" or number != 1
+        ]
+        return [*sites, entry("round", state="closed", after=f"{number:064x}", **facts)]
+
+    begun = entry("begun", run="r", model="0" * 64)
+    log = records.Log([begun, *(e for number in range(1, 25) for e in given(number))])
+    picture = records.Trace("m", f"{24:064x}", log).svg()
+    assert [f"rounds {n}-{n + 1}" in picture for n in range(1, 24, 2)] == [True] * 12
+    assert picture.count("<circle") == 13 + 3 * 12
+    assert picture.count('fill-opacity=".4"') == 2  # kings in rounds 3-4, oslo in 1-2
+    assert picture.count('fill="none" stroke') == 11  # oslo from round 3 on
+    assert "kings: in 1 of 2\nround 3: late &lt;deadline&gt;" in picture
 
 
 def test_a_model_of_another_run_is_not_traced(federation: Path, tmp_path: Path) -> None:
