@@ -3,6 +3,7 @@
 #include <ATen/ops/mean.h>
 
 #include "collegium/error.h"
+#include "model/graph_memory_order.h"
 #include "torch/graph/bound_program.h"
 
 namespace collegium {
@@ -44,6 +45,7 @@ GraphNetwork::GraphNetwork(std::shared_ptr<const GraphModel> model,
   for (const auto* name : {"train", "eval"}) program_of(*model_, name, 1, 1, source);
   train_ = std::make_unique<Form>(model_, "train", places, source);
   eval_ = std::make_unique<Form>(model_, "eval", places, source);
+  any_memory_order_ = !depends_on_memory_order(*model_->program("train"));
 }
 
 GraphNetwork::~GraphNetwork() = default;
@@ -99,7 +101,8 @@ at::Tensor GraphLoss::mean(at::TensorList outputs, const at::Tensor& targets) co
     throw DataError({.what = "the network gives fewer outputs than its loss takes",
                      .expected = std::to_string(outputs_),
                      .found = std::to_string(outputs.size())});
-  std::vector<at::Tensor> inputs(outputs.begin(), outputs.begin() + outputs_);
+  std::vector<at::Tensor> inputs;  // in the order in memory that its author's loss was captured for
+  for (const auto& output : outputs.slice(0, outputs_)) inputs.push_back(output.contiguous());
   inputs.push_back(targets);
   return form_->run({}, std::move(inputs), {}, Form::Buffers::keep).front().mean();
 }

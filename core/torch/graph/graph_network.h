@@ -38,6 +38,7 @@ class GraphNetwork final : public Network {
   void check_keeps_nothing() const override;
   std::string where_samples_meet(const at::Tensor& x,
                                  const std::vector<at::Tensor>& w) const override;
+  bool any_memory_order() const override { return any_memory_order_; }
   std::string head() const override { return model_->head; }
 
  private:
@@ -45,6 +46,7 @@ class GraphNetwork final : public Network {
   std::shared_ptr<const GraphModel> model_;
   std::vector<ParameterSpec> parameters_;
   std::unique_ptr<const Form> train_, eval_;
+  bool any_memory_order_ = false;
   mutable std::mutex mutex_;
   mutable std::map<std::vector<std::int64_t>, std::string> meetings_;  // by the shape of a batch
 };

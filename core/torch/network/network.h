@@ -56,6 +56,8 @@ class Network {
     return {};
   }
 
+  // Whether a training pass computes the same for every order of its input in memory.
+  virtual bool any_memory_order() const { return true; }
   virtual std::string head() const { return {}; }     // prefix of the last layer's parameter names
   virtual std::int64_t divisor() const { return 1; }  // of the edges of volumes it takes
 };

@@ -35,6 +35,8 @@ Batch stack(const std::vector<Example>& examples, std::vector<std::uint64_t> dro
               stack_arrays(examples, &Example::target, &Example::target_shape).to(device),
               {std::move(dropout_keys)}};
   if (examples.front().index_target) batch.targets = batch.targets.to(at::kLong);
+  if (channels_last && batch.inputs.dim() == 4)
+    batch.inputs = batch.inputs.contiguous(at::MemoryFormat::ChannelsLast);
   if (channels_last && batch.inputs.dim() == 5)
     batch.inputs = batch.inputs.contiguous(at::MemoryFormat::ChannelsLast3d);
   return batch;

@@ -14,8 +14,8 @@ struct Batch {
   Pass pass;
 };
 
-// Shapes must agree (DataError). `channels_last`: volumes in the memory order that convolutions
-// like best.
+// Shapes must agree (DataError). `channels_last`: images and volumes in the memory order that
+// convolutions like best.
 Batch stack(const std::vector<Example>& examples, std::vector<std::uint64_t> dropout_keys,
             at::Device device, bool channels_last);
 

@@ -36,6 +36,8 @@ struct LocalRound {
   // of the sample's dropout mask is added to `dropout_keys`.
   Example example(std::size_t index, std::int64_t step, std::uint64_t number,
                   std::vector<std::uint64_t>& dropout_keys) const;
+  // Whether batches lie channels last: as the run asks, where the network can.
+  bool channels_last() const { return training.channels_last && network.any_memory_order(); }
   void step(std::span<const float> gradient, std::int64_t at, std::int64_t steps) const;
   // Error when the caller says stop.
   void report(std::int64_t step, std::int64_t steps, double loss) const;

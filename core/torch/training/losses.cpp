@@ -70,7 +70,7 @@ class CrossEntropy final : public Loss {
   at::Tensor per_sample(at::TensorList all, const at::Tensor& targets) const override {
     const auto& outputs = all.front();
     return at::cross_entropy_loss(outputs, targets, {}, at::Reduction::None)
-        .view({outputs.size(0), -1})
+        .reshape({outputs.size(0), -1})
         .mean(1);
   }
 };
@@ -83,7 +83,7 @@ class SquaredError final : public Loss {
   at::Tensor per_sample(at::TensorList all, const at::Tensor& targets) const override {
     const auto& outputs = all.front();
     const auto difference = outputs - targets.reshape(outputs.sizes());
-    return (difference * difference).view({outputs.size(0), -1}).mean(1);
+    return (difference * difference).reshape({outputs.size(0), -1}).mean(1);
   }
 };
 

@@ -35,7 +35,7 @@ double loss_and_gradient(const LocalRound& round, Prepared prepared, std::int64_
     examples.push_back(examples[0]);
     keys.push_back(keys[0]);
   }
-  const bool last = round.training.channels_last && examples.size() > 1;
+  const bool last = round.channels_last() && examples.size() > 1;
   const auto batch = stack(examples, std::move(keys), round.model.flat().device(), last);
   round.model.zero_gradient();
   const auto loss = round.loss.mean(

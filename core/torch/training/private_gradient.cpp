@@ -35,8 +35,7 @@ Batch PrivateGradient::batch_of(const Portion& portion, std::size_t rows) const 
     examples.push_back(examples[0]);
     keys.push_back(keys[0]);
   }
-  return stack(examples, std::move(keys), round_.model.flat().device(),
-               round_.training.channels_last);
+  return stack(examples, std::move(keys), round_.model.flat().device(), round_.channels_last());
 }
 
 void PrivateGradient::add_patients(const Portion& portion, PrivateSum& sum) {
