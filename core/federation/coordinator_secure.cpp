@@ -119,7 +119,8 @@ void Coordinator::State::lost_its_keys(Member& member, const std::string& why) {
   if (member.keyless) return;
   log(Level::warning, member.name, "takes no further part in this sum: " + why);
   member.keyless = true;
-  if (!member.settled()) {
+  // What is being added is in the sum, and must be named in it.
+  if (!member.settled() && member.stage != Stage::accumulating) {
     cancel_pull(member);
     member.settle(Stage::failed, "secure_aggregation", why);
   }

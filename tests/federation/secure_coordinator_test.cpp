@@ -1,0 +1,117 @@
+// The coordinator's part in a sum, with the real keys and masks of its sites.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <random>
+
+#include "federation/desks.h"
+#include "federation/secure_terms.h"
+#include "secagg/messages.h"
+#include "transport/secure_site.h"
+
+namespace collegium {
+namespace {
+
+using secagg::Step;
+using testing::ElementsAre;
+
+class SeededRandom final : public SecureRandom {
+ public:
+  void words(std::span<std::uint32_t> out) override {
+    for (std::uint32_t& word : out) word = static_cast<std::uint32_t>(engine_());
+  }
+
+ private:
+  std::mt19937_64 engine_{1};
+};
+
+// Guys, kings and leeds, all of them needed, whose results are stored.
+class SumDesk : public CoordinatorDesk {
+ public:
+  SumDesk() {
+    options.min_sites = 3;
+    terms_.sites = options.sites;
+    terms_.threshold = terms_.minimum = 3;
+    terms_.scale_bits = 8;
+    terms_.life = "1";
+    std::vector<SigningKey> keys;
+    for (const std::string& site : options.sites) {
+      keys.push_back(SigningKey::generate());
+      options.secure_roster.push_back({site, keys.back().verify_key()});
+    }
+    options.secure_aggregation = terms_.write();
+    for (std::size_t i = 0; i < keys.size(); ++i)
+      sites_[options.sites[i]] = std::make_unique<SecureSite>(
+          options.sites[i], SecureIdentity{keys[i], options.secure_roster}, random_, nullptr);
+    join_all();
+    for (const std::string& site : options.sites) announce(site);
+  }
+
+  void announce(const std::string& site) {
+    ResultBody body;
+    body.model = model()->id.digest;
+    body.weight = 1;
+    const Bytes advert = sites_.at(site)->answer(step_of(Step::advertise, {})).bytes;
+    body.update = {Blob::of(advert).id, true};
+    message(site, Kind::result, 1, body.write(), advert);
+  }
+
+  // All of them answer what they were asked at last.
+  void answer() {
+    std::map<std::string, Message> asked;
+    for (const auto& send : ever<at_coordinator::Send>())
+      if (send.message.kind == Kind::secure) asked[send.site] = send.message;
+    for (const auto& [site, request] : asked) {
+      const Step step = SecureBody::read(request.body).step;
+      const auto answer = sites_.at(site)->answer(step_of(step, request.payload));
+      SecureBody body{.attempt = 1, .step = step};
+      if (answer.masked) body.update = BlobNote{answer.masked->id, true};
+      message(site, Kind::secured, 1, body.write(),
+              answer.masked ? answer.masked->bytes : answer.bytes);
+    }
+  }
+
+ private:
+  at_site::SecureStep step_of(Step step, const Bytes& request) {
+    ResultBody body;
+    body.weight = 1;
+    return {.job = 1,
+            .attempt = 1,
+            .step = step,
+            .request = request,
+            .stored = {options.run, 1, 1, model()->id.digest, body.write(), blob_with(4, 0.5f)},
+            .network = options.network,
+            .training = options.training,
+            .privacy = {},
+            .mechanism = {},
+            .secure_aggregation = options.secure_aggregation};
+  }
+
+  SecureTerms terms_;
+  SeededRandom random_;
+  std::map<std::string, std::unique_ptr<SecureSite>> sites_;
+};
+
+// A sum that holds a vector whose site is not named in it opens to noise.
+TEST(CoordinatorSum, NamesAsASurvivorWhoseUpdateIsBeingAddedWhateverBecomesOfIt) {
+  SumDesk desk;
+  desk.answer();  // share
+  desk.answer();  // mask
+  const auto adding = desk.ever<at_coordinator::Accumulate>();
+  ASSERT_EQ(adding.size(), 3u);
+  const ReasonBody lost{.code = "secure_aggregation", .reason = "was started again", .attempt = 1};
+  desk.message("leeds", Kind::failed, 1, lost.write());
+  for (const auto& job : adding)
+    desk.give(at_coordinator::Accumulated{job.round, job.attempt, job.site, {}});
+  const auto request = desk.sent("guys", Kind::secure);
+  ASSERT_TRUE(request);
+  EXPECT_EQ(SecureBody::read(request->body).step, Step::sign);
+  secagg::Session session;
+  session.roster = desk.options.secure_roster;
+  EXPECT_THAT(secagg::read_sites(request->payload.view, session), ElementsAre(1u, 2u, 3u));
+}
+
+}  // namespace
+}  // namespace collegium
