@@ -21,11 +21,11 @@ PrivacyEvent SiteDisk::cost(std::int64_t count) {
   return {.kind = PrivacyEvent::Kind::pure, .count = count, .epsilon = 0.5};
 }
 
-std::set<std::pair<std::uint64_t, std::uint64_t>> SiteDisk::charges() const {
-  std::set<std::pair<std::uint64_t, std::uint64_t>> keys;
+std::vector<std::pair<std::uint64_t, std::uint64_t>> SiteDisk::charges() const {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> keys;
   for (const Charge& charge : Ledger(disk.folder()).charges(dataset_))
     if (charge.kind != ChargeKind::schedule)
-      keys.insert({charge.key.round, static_cast<std::uint64_t>(charge.key.attempt)});
+      keys.emplace_back(charge.key.round, static_cast<std::uint64_t>(charge.key.attempt));
   return keys;
 }
 

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "collegium/layout.h"
 #include "federation/coordinator.h"
@@ -27,7 +28,7 @@ class SiteDisk {
   LedgerVault& vault() { return *vault_; }
   static PrivacyEvent cost(std::int64_t count = 1);
   // (round, attempt) of what was charged and lasts. For a process that does not run.
-  std::set<std::pair<std::uint64_t, std::uint64_t>> charges() const;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> charges() const;
 
   VirtualDisk disk;
 

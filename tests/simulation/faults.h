@@ -31,7 +31,13 @@ enum class PlantedBug : std::uint8_t {
   pays_for_two,               // an output is drawn again under the charge of the one before
   talks_to_strangers,         // the roster is not looked at before the machine is asked
   ignores_a_sync,             // the disk says that it has synced, and has not
-  forgets_the_last_answers    // a restarted coordinator has lost who counted in its last round
+  forgets_the_last_answers,   // a restarted coordinator has lost who counted in its last round
+  forgets_opened_sums,        // a restarted site has lost which sum of the round it opened
+  keeps_the_last_sum,         // masked updates of an attempt that failed stay in the next one's sum
+  counts_what_it_lost,        // a masked update is reported as added, and was not
+  serves_it_unmasked,         // the update is served in the place of what hides it
+  gives_both_shares,          // a site's keys are in a backup, and a second process of it uses them
+  charges_every_sum           // what is sent again for another attempt's sum is charged again
 };
 
 // What one history looks like, drawn from its seed.
@@ -63,13 +69,18 @@ struct Plan {
   bool is_hostile = false;     // the last site is nobody's machine: it says whatever it likes
   bool has_stranger = false;   // somebody who is not of this federation talks as well
   bool is_lied_to = false;     // sites hear messages that the coordinator never sent
+  bool is_secure = false;      // the coordinator learns sums under masks and no update
+  double dies_in_sum = 0;      // share of steps of a sum that the site's process does not survive
+  double silent_in_sum = 0;    // share of steps after which the site's line falls silent
+  bool is_repeater = false;    // the last site says again, as its own, what was said in other sums
   bool on_disk = false;        // ledger, outbox and run store are the real ones, on virtual disks
   double dies_writing = 0;     // share of operations on a disk that their process does not survive
   double faults_until = 400;   // then the world is kind
 };
 
-Plan plan_of(std::uint64_t seed);    // a mixture of everything
-Plan kind_plan(std::uint64_t seed);  // the same sizes without faults
-Plan disk_plan(std::uint64_t seed);  // a mixture of everything, on real files
+Plan plan_of(std::uint64_t seed);      // a mixture of everything
+Plan kind_plan(std::uint64_t seed);    // the same sizes without faults
+Plan disk_plan(std::uint64_t seed);    // a mixture of everything, on real files
+Plan secure_plan(std::uint64_t seed);  // a mixture of everything, with secure aggregation
 
 }  // namespace collegium::simulated

@@ -121,6 +121,7 @@ void World::lie_to(std::size_t index) {
   const std::vector<Message>& told = sites_[index]->told;
   if (told.empty()) return;
   Message message = told[random_() % told.size()];
+  if (message.kind == Kind::secure && random_() % 2 == 0) return lie_about_sums(index, message);
   switch (random_() % 5) {
     case 0:
       message.round += random_() % 3 - 1;
@@ -136,7 +137,7 @@ void World::lie_to(std::size_t index) {
       message.body.set("attempt", static_cast<std::int64_t>(1 + random_() % 4));
       break;
     case 3:
-      message.body.set("privacy", Settings{});
+      message.body.set(plan_.is_secure ? "secure_aggregation" : "privacy", Settings{});
       break;
     default:
       if (auto said = mangled(message)) message = *said;
@@ -145,6 +146,51 @@ void World::lie_to(std::size_t index) {
   deliver(index, message, [this, index](Message arrived) {
     tell(index, at_site::MessageFrom{std::move(arrived)});
   });
+}
+
+// Another step, attempt or list of sites than the coordinator asked for.
+void World::lie_about_sums(std::size_t index, Message message) {
+  std::vector<std::uint8_t> payload(message.payload.view.begin(), message.payload.view.end());
+  switch (random_() % 4) {
+    case 0:
+      message.body.set("step", std::string(name_of(static_cast<secagg::Step>(1 + random_() % 4))));
+      break;
+    case 1:
+      message.body.set("attempt", static_cast<std::int64_t>(1 + random_() % 4));
+      break;
+    case 2:
+      if (payload.size() >= 8)  // of a list of sites: one is missing
+        payload.erase(payload.begin() + 4, payload.begin() + 8);
+      break;
+    default:
+      payload.clear();
+      break;
+  }
+  message.payload = Bytes::owning(std::move(payload));
+  deliver(index, message, [this, index](Message arrived) {
+    tell(index, at_site::MessageFrom{std::move(arrived)});
+  });
+}
+
+// The last site says again, as its own and as if it belonged to the sum at hand, what it or another
+// said in this sum or an earlier one. Its masked update it leaves alone: that is its own to spoil.
+void World::repeat_maliciously(const Message& sent) {
+  if (sent.kind != Kind::secured && sent.kind != Kind::result) return;
+  if (overheard_.size() > 32) overheard_.erase(overheard_.begin());
+  overheard_.push_back(sent);
+  if (!faulty() || !chance(0.1)) return;
+  Message message = overheard_[random_() % overheard_.size()];
+  const auto attempt = sent.body.integer("attempt", 1);
+  if (message.kind == Kind::secured) {
+    const SecureBody body = SecureBody::read(message.body);
+    if (body.step == secagg::Step::mask) return;
+    if (sent.kind == Kind::secured && random_() % 2 == 0)
+      message.body.set("step", sent.body.text("step"));
+  }
+  message.round = sent.round;
+  message.body.set("attempt", attempt);
+  if (message.kind == Kind::result) witness_.said.insert({sites_.back()->name, hash_of(message)});
+  to_coordinator(sites_.size() - 1, message);
 }
 
 }  // namespace collegium::simulated

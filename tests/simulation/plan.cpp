@@ -1,5 +1,6 @@
 #include <random>
 
+#include "secagg/session.h"
 #include "simulation/faults.h"
 
 namespace collegium::simulated {
@@ -61,6 +62,32 @@ Plan disk_plan(std::uint64_t seed) {
   Plan plan = plan_of(seed);
   plan.on_disk = true;
   plan.dies_writing = seed % 2 == 0 ? 0.02 : 0.0;
+  return plan;
+}
+
+// Sites that are lost in the midst of a sum do not count against it as long as enough are left.
+Plan secure_plan(std::uint64_t seed) {
+  Plan plan = plan_of(seed);
+  std::mt19937_64 random(seed * 3);
+  plan.is_secure = true;
+  plan.is_central = false;
+  plan.sites = 3 + random() % 4;
+  const auto least = secagg::smallest_minimum(static_cast<std::uint32_t>(plan.sites));
+  plan.min_sites = least + random() % (plan.sites - least + 1);
+  plan.rounds = 1 + random() % 3;
+  plan.is_refused = plan.is_captured && plan.sites > plan.min_sites && random() % 8 == 0;
+  const auto share = [&random](double most) {
+    return random() % 2 == 0 ? 0.0 : most * static_cast<double>(random() % 1001) / 1000;
+  };
+  plan.dies_in_sum = share(0.08);
+  plan.silent_in_sum = share(0.05);
+  plan.not_finite /= 4;  // what is not finite stays out of every further attempt
+  plan.disk_full /= 2;
+  plan.is_hostile = !plan.is_refused && plan.sites > plan.min_sites && random() % 8 == 0;
+  plan.is_repeater = !plan.is_hostile && !plan.is_refused && random() % 4 == 0;
+  plan.is_lied_to = random() % 8 == 0;
+  plan.on_disk = random() % 8 == 0;
+  plan.dies_writing = plan.on_disk && random() % 2 == 0 ? 0.02 : 0.0;
   return plan;
 }
 

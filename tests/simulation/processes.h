@@ -31,6 +31,8 @@ struct World::CoordinatorProcess {
   double weight = 0;
   std::vector<std::string> order;
   std::set<std::uint64_t> charges_in_memory;
+  std::optional<SecureSum> masked;  // the sum under masks
+  SecureTerms terms;                // of this process
   // Durable.
   std::set<std::uint64_t> charges;  // rounds
   CoordinatorResume disk;
@@ -61,6 +63,7 @@ struct World::SiteProcess {
   std::unique_ptr<SiteDisk> files;  // as the coordinator's
   bool stopped = false;
   std::pair<std::uint64_t, std::uint64_t> reserved;  // what the training under way is paid by
+  SecurePart secure;
   double clock = 0, frozen_until = 0;
   int idle_turns = 0;
   // Its line: what was sent before it was cut, and what is sent while it is silent, is lost.

@@ -1,20 +1,18 @@
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <iostream>
-#include <map>
-
-#include "simulation/world.h"
+#include "simulation/story.h"
 
 namespace collegium {
 namespace {
 
 using simulated::disk_plan;
 using simulated::kind_plan;
+using simulated::number_from;
 using simulated::Plan;
 using simulated::plan_of;
-using simulated::PlantedBug;
+using simulated::play;
 using simulated::Report;
+using simulated::story;
 using simulated::World;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -22,43 +20,6 @@ constexpr std::uint64_t kHistories = 400, kDiskHistories = 20;  // ten times slo
 #else
 constexpr std::uint64_t kHistories = 10'000, kDiskHistories = 300;
 #endif
-
-std::string story(const Report& report) {
-  const std::string seed = std::to_string(report.plan.seed);
-  std::string text =
-      "seed " + seed + " after " + std::to_string(report.ended) + " virtual seconds:";
-  for (const std::string& breach : report.breaches) text += "\n  " + breach;
-  const char* variable = report.plan.on_disk ? "COLLEGIUM_DISK_SEED" : "COLLEGIUM_SEED";
-  return text + "\n  " + variable + "=" + seed + " prints the history of that seed";
-}
-
-std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
-// Plays all histories, or one as a story; how many ended in which way.
-std::map<std::string, std::uint64_t> play(Plan (*plan)(std::uint64_t), std::uint64_t histories,
-                                          const char* one) {
-  std::map<std::string, std::uint64_t> outcomes;
-  if (const std::uint64_t seed = number_from(one, 0)) {
-    const Report report = World(plan(seed), true).run();
-    std::cout << report.trace;
-    EXPECT_TRUE(report.breaches.empty()) << story(report);
-    return outcomes;
-  }
-  const std::uint64_t first = number_from("COLLEGIUM_FIRST_SEED", 1);
-  for (std::uint64_t seed = first; seed < first + histories; ++seed) {
-    const Report report = World(plan(seed)).run();
-    EXPECT_TRUE(report.breaches.empty()) << story(report);
-    if (!report.breaches.empty()) break;
-    ++outcomes[report.outcome ? std::string(name_of(*report.outcome)) : "none"];
-  }
-  // The faults are meant to be survivable: most runs come through, and some must not.
-  EXPECT_GT(outcomes["finished"], histories / 2);
-  EXPECT_GT(outcomes["failed"], 0u);
-  return outcomes;
-}
 
 // COLLEGIUM_HISTORIES=100000 looks harder; COLLEGIUM_SEED=17 prints the history of one seed.
 TEST(Simulation, KeepsEveryPromiseWhateverTheNetworkAndTheProcessesDo) {
@@ -113,55 +74,6 @@ TEST(Simulation, IsTheSameHistoryForTheSameSeed) {
         << "seed " << seed;
   }
 }
-
-class PlantedBugs : public testing::TestWithParam<std::pair<PlantedBug, const char*>> {};
-
-// A mistake may break other promises too, in other histories; here it must be seen by its own
-// symptom.
-TEST_P(PlantedBugs, AreFound) {
-  const auto [bug, symptom] = GetParam();
-  for (std::uint64_t seed = 1; seed <= 1000; ++seed) {
-    Plan plan = bug == PlantedBug::ignores_a_sync ? disk_plan(seed) : plan_of(seed);
-    plan.bug = bug;
-    const Report report = World(plan).run();
-    for (const std::string& breach : report.breaches) {
-      if (breach.find(symptom) == std::string::npos) continue;
-      std::cout << "found in history " << seed << ": " << breach << "\n";
-      RecordProperty("histories", std::to_string(seed));
-      return;
-    }
-  }
-  FAIL() << "no history showed it";
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    Simulation, PlantedBugs,
-    testing::Values(
-        std::pair(PlantedBug::accumulates_twice, "another model than its contributions give"),
-        std::pair(PlantedBug::reports_before_writing, "called accepted, and not durable"),
-        std::pair(PlantedBug::accepts_on_arrival, "called accepted, and not durable"),
-        std::pair(PlantedBug::forgets_the_outbox, "different output"),
-        std::pair(PlantedBug::reserves_in_memory, "before its charge is durable"),
-        std::pair(PlantedBug::resumes_a_round_early, "was written after it was closed"),
-        std::pair(PlantedBug::charges_in_memory, "noise is drawn before its charge is durable"),
-        std::pair(PlantedBug::shows_before_writing, "two different releases under one charge"),
-        std::pair(PlantedBug::ignores_cohort_order, "another model than its contributions give"),
-        std::pair(PlantedBug::calls_a_full_disk_written, "called accepted, and not durable"),
-        std::pair(PlantedBug::announces_the_unstored, "left before it was stored"),
-        std::pair(PlantedBug::forgets_the_network, "fetches a network that it was given before"),
-        std::pair(PlantedBug::withdraws_the_network, "not served as long as the run lasts"),
-        std::pair(PlantedBug::builds_without_policy, "builds a network that its policy refuses"),
-        std::pair(PlantedBug::goes_on_when_stopped, "begun after the request to stop"),
-        std::pair(PlantedBug::closes_below_quorum, "closed below the quorum"),
-        std::pair(PlantedBug::skips_the_values, "has a model that is not finite"),
-        std::pair(PlantedBug::believes_the_sender, "that it never sent"),
-        std::pair(PlantedBug::opens_what_is_broken, "that it never sent"),
-        std::pair(PlantedBug::refunds_a_failure, "has disappeared"),
-        std::pair(PlantedBug::pays_for_two, "different output under one charge"),
-        std::pair(PlantedBug::talks_to_strangers, "that it never sent"),
-        std::pair(PlantedBug::ignores_a_sync, "has disappeared"),
-        std::pair(PlantedBug::forgets_the_last_answers, "called rejected, and it counts")),
-    [](const auto& info) { return "Number" + std::to_string(static_cast<int>(info.param.first)); });
 
 }  // namespace
 }  // namespace collegium

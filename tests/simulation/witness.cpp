@@ -1,4 +1,5 @@
 // What every history must keep.
+#include <algorithm>
 #include <cmath>
 
 #include "federation/bodies.h"
@@ -12,8 +13,17 @@ void World::check_result(std::size_t index, const Message& message) {
   const SiteProcess& process = *sites_[index];
   const ResultBody body = ResultBody::read(message.body);
   const std::string name = process.name + ", round " + std::to_string(message.round);
+  Digest output = body.update.id.digest;
+  if (plan_.is_secure) {
+    const auto hidden = witness_.secure.hidden.find(output);
+    if (hidden == witness_.secure.hidden.end())
+      return witness_.breach(name + ": a result left without keys that hide it");
+    output = hidden->second.update->id.digest;
+    if (body.weight != 1 || body.steps != 0 || body.loss || !body.note.empty())
+      witness_.breach(name + ": something about an update left that its masks do not hide");
+  }
   const auto outputs = witness_.outputs.find({process.name, message.round});
-  if (outputs == witness_.outputs.end() || outputs->second.count(body.update.id.digest) == 0) {
+  if (outputs == witness_.outputs.end() || outputs->second.count(output) == 0) {
     witness_.breach(name + ": a result left before it was stored");
   }
   if (!plan_.is_private) return;
@@ -41,13 +51,26 @@ Digest hash_of(const Message& message) {
   return hasher.finish();
 }
 
-// No charge is ever taken back or forgotten.
+// A charge is asked for by a machine that has nothing stored that it could send again; a task that
+// nobody gave may ask for other work.
+void World::check_reserve(std::size_t index, const at_site::Reserve& action) {
+  const SiteProcess& process = *sites_[index];
+  witness_.asked[process.name].insert({action.task.round, action.attempt});
+  if (process.outbox && process.outbox->round == action.task.round && !plan_.is_lied_to)
+    witness_.breach(process.name + ": round " + std::to_string(action.task.round) +
+                    " is charged again, and its result is stored");
+}
+
+// No charge is ever taken back or forgotten, or made unasked.
 void World::check_charges(const SiteProcess& process) {
   for (const auto& [round, attempt] : witness_.charged[process.name]) {
     if (process.charges.count({round, attempt}) == 0)
       witness_.breach(process.name + ": the charge of round " + std::to_string(round) +
                       " has disappeared");
   }
+  const auto& asked = witness_.asked[process.name];
+  if (!std::includes(asked.begin(), asked.end(), process.charges.begin(), process.charges.end()))
+    witness_.breach(process.name + ": a charge was made that nobody asked for");
 }
 
 // What a site finds on its disk when it starts.
@@ -134,10 +157,9 @@ void World::check_shown(std::uint64_t round, const Digest& model) {
     witness_.breach(name + ": two different releases under one charge");
 }
 
-void World::check_closed(const RoundRecord& record, const SharedBlob& model) {
+// Every member of the cohort is named, in order, and who is left out with a reason.
+std::vector<std::string> World::check_names(const RoundRecord& record) {
   const std::string name = "round " + std::to_string(record.round);
-  if (witness_.closed.count(record.round) > 0)
-    return witness_.breach(name + " was written after it was closed");
   if (record.contributions.size() != sites_.size())
     witness_.breach(name + " does not name every cohort member");
   std::vector<std::string> accepted;
@@ -153,18 +175,12 @@ void World::check_closed(const RoundRecord& record, const SharedBlob& model) {
       witness_.breach(name + " leaves out " + one.site + " in silence");
     }
   }
-  if (!record.closed) {
-    if (record.reason.empty()) witness_.breach(name + " was abandoned in silence");
-    return;
-  }
-  if (record.round != witness_.closed.size() + 1) witness_.breach(name + " was closed out of turn");
-  if (accepted.size() < plan_.min_sites) witness_.breach(name + " closed below the quorum");
-  const std::vector<std::string>& order = coordinator_->order;
-  const std::vector<std::string> summed = plan_.deterministic ? accepted : order;
-  if (std::set(order.begin(), order.end()) != std::set(accepted.begin(), accepted.end())) {
-    witness_.breach(name + " does not count those it accepted");
-  }
-  // The same sum over what the sites computed, as if nothing had gone wrong on the way.
+  return accepted;
+}
+
+// The same sum over what the sites computed, as if nothing had gone wrong on the way.
+std::vector<float> World::expected_mean(const RoundRecord& record,
+                                        const std::vector<std::string>& summed) const {
   std::vector<float> sum(kFloats, 0.0f);
   double weight = 0;
   for (const std::string& site : summed) {
@@ -173,8 +189,30 @@ void World::check_closed(const RoundRecord& record, const SharedBlob& model) {
     for (std::size_t i = 0; i < kFloats; ++i) sum[i] += static_cast<float>(one.weight) * values[i];
     weight += one.weight;
   }
+  for (float& value : sum) value /= static_cast<float>(weight);
+  return sum;
+}
+
+void World::check_closed(const RoundRecord& record, const SharedBlob& model) {
+  const std::string name = "round " + std::to_string(record.round);
+  if (witness_.closed.count(record.round) > 0)
+    return witness_.breach(name + " was written after it was closed");
+  const std::vector<std::string> accepted = check_names(record);
+  if (!record.closed) {
+    if (record.reason.empty()) witness_.breach(name + " was abandoned in silence");
+    return;
+  }
+  if (record.round != witness_.closed.size() + 1) witness_.breach(name + " was closed out of turn");
+  if (accepted.size() < plan_.min_sites) witness_.breach(name + " closed below the quorum");
+  const std::vector<std::string>& order = coordinator_->order;
+  if (std::set(order.begin(), order.end()) != std::set(accepted.begin(), accepted.end())) {
+    witness_.breach(name + " does not count those it accepted");
+  }
+  const std::vector<float> mean =
+      plan_.is_secure ? plain_mean(record)
+                      : expected_mean(record, plan_.deterministic ? accepted : order);
   std::vector<float> expected = witness_.models[record.round - 1];
-  for (std::size_t i = 0; i < kFloats; ++i) expected[i] += sum[i] / static_cast<float>(weight);
+  for (std::size_t i = 0; i < kFloats; ++i) expected[i] += mean[i];
   if (plan_.is_central) {
     const std::vector<float>& noise = witness_.noise.at(model->id.digest);
     for (std::size_t i = 0; i < kFloats; ++i) expected[i] += noise[i];

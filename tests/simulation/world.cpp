@@ -103,6 +103,8 @@ Report World::run() {
                 .cohorts = {},
                 .ended = now_,
                 .events = events_,
+                .lost_in = witness_.secure.lost_in,
+                .recovered = witness_.secure.recovered,
                 .trace = trace_};
   if (end_) {
     report.outcome = end_->outcome;

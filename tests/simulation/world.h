@@ -13,6 +13,7 @@
 #include "federation/coordinator.h"
 #include "federation/site.h"
 #include "simulation/faults.h"
+#include "simulation/secure.h"
 #include "support/temporary_folder.h"
 
 namespace collegium::simulated {
@@ -33,12 +34,15 @@ class Witness {
   std::map<std::pair<std::string, Digest>, double> weights;  // of every honest update
   std::map<std::string, std::set<std::pair<std::uint64_t, std::uint64_t>>>
       charged;  // by site: (round, attempt) that was ever durable
+  std::map<std::string, std::set<std::pair<std::uint64_t, std::uint64_t>>>
+      asked;  // ... that a site's machine ever asked for
   std::set<std::uint64_t> charged_rounds;
   std::set<std::pair<std::string, Digest>> said;               // results, by honest sites
   std::set<std::pair<std::string, Digest>> rejected_for_good;  // (site, update)
   std::optional<double> asked_to_stop;  // the coordinator's living process, and when
   std::size_t closed_when_asked = 0;
   bool disk_was_full = false;  // for a round of the coordinator
+  SecureWitness secure;
 
  private:
   std::vector<std::string> breaches_;
@@ -54,7 +58,9 @@ struct Report {
   std::vector<std::vector<std::string>> cohorts;  // accepted, by round
   double ended = 0;                               // virtual seconds
   std::size_t events = 0;
-  std::string trace;  // when asked for
+  std::map<secagg::Step, std::size_t> lost_in;  // sites that were lost, by step of a sum
+  std::size_t recovered = 0;                    // sums opened without one whose masks were in it
+  std::string trace;                            // when asked for
 };
 
 // One coordinator and its sites under a virtual clock, on a network that drops, repeats, delays,
@@ -117,8 +123,25 @@ class World {
   void hostile_hears(const Message& message);
   void stranger_talks();
   void lie_to(std::size_t index);
+  void lie_about_sums(std::size_t index, Message message);
+  void repeat_maliciously(const Message& sent);
   Message hostile_message();
   SharedBlob hostile_update();
+
+  // secure.cpp
+  void begin_secure();
+  void start_secure(std::size_t index);
+  void take_step(std::size_t index, const at_site::SecureStep& step);
+  SiteEvent answered(std::size_t index, const at_site::SecureStep& step);
+  std::vector<float> opened_mean(const at_coordinator::FinishAggregate& action);
+  void give_other_shares(std::size_t index);
+
+  // secure_witness.cpp
+  void check_step(std::size_t index, const at_site::SecureStep& step,
+                  const SecureSite::Answer& answer);
+  void check_shares(std::size_t index, const Message& message);
+  void check_unmasked(std::size_t index, const Bytes& leaves);
+  std::vector<float> plain_mean(const RoundRecord& record);
 
   // An operation on a disk, which may be full, or whose process may not survive it. The failure in
   // words; empty: none.
@@ -151,9 +174,13 @@ class World {
   void check_shown(const Message& message);
   void check_shown(std::uint64_t round, const Digest& model);
   void check_closed(const RoundRecord& record, const SharedBlob& model);
+  std::vector<std::string> check_names(const RoundRecord& record);  // the accepted
+  std::vector<float> expected_mean(const RoundRecord& record,
+                                   const std::vector<std::string>& summed) const;
   void check_stop(const at_coordinator::Finish& end);
   void check_sender(const std::string& site, const Message& message);
   void check_charges(const SiteProcess& process);
+  void check_reserve(std::size_t index, const at_site::Reserve& action);
   void check_files(const SiteProcess& process, const std::optional<StoredResult>& stored);
   void check_files(const CoordinatorResume& found);
   void check_rest(bool at_once, int& turns, const std::string& who);
@@ -174,6 +201,7 @@ class World {
   std::optional<at_coordinator::Finish> end_;
   std::unique_ptr<TemporaryFolder> folder_;  // of histories on a disk
   Message heard_by_hostile_;                 // the last task
+  std::vector<Message> overheard_;           // of sums, by any site, lately: what one repeats
 };
 
 }  // namespace collegium::simulated
