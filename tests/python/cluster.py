@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import collegium as cg
@@ -51,6 +52,21 @@ class Cluster:
             }  # fmt: skip
             (folder / f"{name}.toml").write_text(core.to_toml(site))
 
+    def private(self, budget: float) -> None:
+        """Sites train under privacy, and may spend so much. Before write()."""
+        self.config["privacy"] = {
+            "unit": "patient",
+            "clip": 1.0,
+            "noise_multiplier": 1.0,
+            "delta": 1e-2,
+        }
+        policy = f'\n[policy]\nprivacy = {{ unit = "patient", epsilon = {budget}, delta = 1e-2 }}\n'
+        for name in SITES:
+            file = self.folder / f"{name}.toml"
+            file.write_text(
+                file.read_text().replace("[data]", "[data]\nn_public = 3\n", 1) + policy
+            )
+
     def write(self) -> None:
         network = cg.networks.SegResNet(init_filters=8, dropout=0.0, seed=5)
         core.write_initial(
@@ -60,9 +76,13 @@ class Cluster:
         )
         (self.folder / "federation.toml").write_text(core.to_toml(self.config))
 
-    def start(self, name: str) -> subprocess.Popen[str]:
+    def start(
+        self, name: str, through: Sequence[str] = (), env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """`through`: a command that runs the program, as the last words of its line."""
         server = name == "server"
         command = [
+            *through,
             program("collegium-server" if server else "collegium-site"),
             "federation.toml" if server else f"{name}.toml",
         ]
@@ -74,13 +94,22 @@ class Cluster:
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
-            env={"PATH": "/usr/bin:/bin"},
+            env={"PATH": "/usr/bin:/bin", **(env or {})},
         )
         return self.processes[name]
 
     def start_all(self) -> None:
         for name in ("server", *SITES):
             self.start(name)
+
+    def log(self, name: str) -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    def wait_said(self, name: str, text: str, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while text not in self.log(name):
+            assert time.monotonic() < deadline, f"{name} never said {text!r}\n{self.logs()}"
+            time.sleep(0.1)
 
     def kill(self, name: str) -> None:
         self.processes[name].send_signal(signal.SIGKILL)

@@ -205,21 +205,8 @@ def test_a_secret_that_others_can_read_is_refused(cluster: Cluster) -> None:
 def private(cluster: Cluster, budget: float) -> list[tuple[int, str, float]]:
     """Three private rounds with sites of that budget; the charges of one of them."""
     cluster.config["federation"].update(rounds=3, min_sites=1)
-    cluster.config["training"].update(local_steps=2)
-    cluster.config["privacy"] = {
-        "unit": "patient",
-        "clip": 1.0,
-        "noise_multiplier": 1.0,
-        "delta": 1e-2,
-    }
+    cluster.private(budget)
     cluster.write()
-    for name in SITES:
-        file = cluster.folder / f"{name}.toml"
-        text = file.read_text().replace("[data]", "[data]\nn_public = 3\n", 1)
-        file.write_text(
-            text
-            + f'\n[policy]\nprivacy = {{ unit = "patient", epsilon = {budget}, delta = 1e-2 }}\n'
-        )
     cluster.start_all()
     cluster.wait_end()
     ledger = sqlite3.connect(cluster.folder / "state" / "guys" / "site.db")
