@@ -28,6 +28,8 @@ json parse(const fs::path& file) {
   } catch (const json::parse_error& error) {  // its own text would quote the file
     refuse(file, "not valid JSON", "a data list",
            "a mistake at byte " + std::to_string(error.byte));
+  } catch (const json::exception&) {
+    refuse(file, "not valid JSON", "a data list", "a number that no computer holds");
   }
 }
 

@@ -13,12 +13,11 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "collegium/error.h"
+#include "plugin/descriptor.h"
 #include "plugin/elf.h"
 
 namespace collegium {
 namespace {
-
-constexpr const char* kRebuild = "rebuild the plugin against the headers of this Collegium";
 
 // Open for as long as the process lives once keep() was called. The system's loader knows a library
 // by the name it was loaded under, here /proc/self/fd/N: were N closed and used again, the next
@@ -62,7 +61,7 @@ std::string hash_of(const PluginFile& file, const std::string& path) {
 }
 
 [[noreturn]] void refuse(const std::string& path, std::string what, std::string expected,
-                         std::string found, std::string remedy = kRebuild) {
+                         std::string found, std::string remedy = {}) {
   throw PluginError({.what = std::move(what),
                      .where = path,
                      .expected = std::move(expected),
@@ -81,32 +80,9 @@ const PluginInfo& checked_info(void* library, const std::string& path) {
   try {
     info = get();
   } catch (...) {
-    refuse(path, "collegium_plugin_info failed", "plain data", "an exception");
+    refuse(path, "collegium_plugin_info failed", "plain data", "an exception", kRebuild);
   }
-  if (!info) refuse(path, "collegium_plugin_info failed", "plain data", "a null pointer");
-  if (info->magic != kPluginMagic) {
-    refuse(path, "not a Collegium plugin", "magic " + std::to_string(kPluginMagic),
-           std::to_string(info->magic));
-  }
-  if (info->size != sizeof(PluginInfo)) {
-    refuse(path, "built against other headers",
-           "a PluginInfo of " + std::to_string(sizeof(PluginInfo)) + " bytes",
-           std::to_string(info->size) + " bytes");
-  }
-  if (info->interface != kPluginInterface) {
-    refuse(path, "built against other headers",
-           "plugin interface " + std::to_string(kPluginInterface),
-           "interface " + std::to_string(info->interface));
-  }
-  if (!info->toolchain || std::string_view(info->toolchain) != COLLEGIUM_TOOLCHAIN) {
-    refuse(path, "built with another standard library", COLLEGIUM_TOOLCHAIN,
-           info->toolchain ? info->toolchain : "no name",
-           "rebuild the plugin with the compiler settings of this Collegium");
-  }
-  if (!info->name || !*info->name) refuse(path, "the plugin has no name", "a name", "none");
-  if (!info->version) refuse(path, "the plugin has no version", "a version", "a null pointer");
-  if (!info->register_plugin)
-    refuse(path, "the plugin cannot register anything", "a function", "a null pointer");
+  check_descriptor(info, path);
   return *info;
 }
 

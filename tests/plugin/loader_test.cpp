@@ -67,7 +67,7 @@ TEST(Loader, SaysWhatAPluginBuiltForSomethingElseWasBuiltFor) {
   EXPECT_EQ(interface.found, "interface 999");
   EXPECT_THAT(interface.remedy, HasSubstr("rebuild"));
   EXPECT_THAT(interface.where, HasSubstr("wrong_interface.so"));
-  EXPECT_EQ(refusal(fixture("wrong_toolchain")).found, "libstdc++ of another age");
+  EXPECT_EQ(refusal(fixture("wrong_toolchain")).found, "'libstdc++ of another age'");
 }
 
 TEST(Loader, RefusesIncompleteInformation) {

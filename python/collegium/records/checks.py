@@ -8,7 +8,10 @@ from collegium.records.log import LABEL, START, Entry, Log, statement
 def _holds(key: str, text: str, signature: str) -> bool:
     from collegium._load import core
 
-    return core.signature_holds(key, text, signature)
+    try:
+        return core.signature_holds(key, text, signature)
+    except (UnicodeEncodeError, TypeError):  # of no text
+        return False
 
 
 def verify(log: Log, keys: dict[str, set[str]] | None = None) -> list[str]:

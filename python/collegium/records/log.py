@@ -30,16 +30,19 @@ class Entry:
     facts: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        """A log may come from anybody: what are no texts by name are no facts."""
         try:
-            self.facts = dict(json.loads(self.fields))
-        except (ValueError, TypeError):
-            self.facts = {}
+            facts = json.loads(self.fields)
+        except (ValueError, RecursionError):
+            facts = {}
+        if isinstance(facts, dict):
+            self.facts = {name: fact for name, fact in facts.items() if isinstance(fact, str)}
 
     def hash(self) -> str:
         """What ``row_hash`` must be."""
         text = "\n".join(
             (str(self.seq), self.at, self.author, self.key, self.kind, self.fields)
-        ).encode()
+        ).encode(errors="surrogatepass")  # no honest entry has any
         try:
             before = bytes.fromhex(self.prev_hash)
         except ValueError:
@@ -98,25 +101,43 @@ def _read(path: Path) -> list[Entry]:
         path = found[0]
     if not path.exists():
         raise FileNotFoundError(f"{path} is not there")
-    if path.suffix == ".jsonl":
-        rows = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            try:
-                row = json.loads(line)
-                rows.append(tuple(row[name] for name in COLUMNS))
-            except (ValueError, TypeError, KeyError) as error:
-                raise ValueError(f"{path}:{number} is not an entry of a log: {error!r}") from None
-    else:
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+    return _exported(path) if path.suffix == ".jsonl" else _stored(path)
+
+
+def _exported(path: Path) -> list[Entry]:
+    entries = []
+    for number, line in enumerate(path.read_bytes().splitlines(), 1):
         try:
-            rows = connection.execute(
-                f"SELECT {', '.join(COLUMNS)} FROM record ORDER BY seq"
-            ).fetchall()
-        except sqlite3.OperationalError:
-            rows = []  # of an older version: nothing is signed there
-        finally:
-            connection.close()
-    return [Entry(int(row[0]), *map(str, row[1:])) for row in rows]
+            row = json.loads(line)
+            seq, *texts = (row[name] for name in COLUMNS)
+            if type(seq) is not int or not 0 <= seq < 1 << 63:
+                raise ValueError(f"its number is {str(seq)[:40]!r}")
+            if not all(isinstance(text, str) for text in texts):
+                raise ValueError("it holds something that is no text")
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise ValueError(f"{path}:{number} is not an entry of a log: {error!r}") from None
+        entries.append(Entry(seq, *texts))
+    return entries
+
+
+def _stored(path: Path) -> list[Entry]:
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+    # Bytes that are no text stay what they are, and their entry's hash is not what it was.
+    connection.text_factory = lambda text: text.decode(errors="surrogateescape")
+    try:
+        known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'record'").fetchone()
+        if not known:
+            return []  # of an older version: nothing is signed there
+        rows = connection.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM record ORDER BY seq"
+        ).fetchall()
+    except sqlite3.Error as error:
+        raise ValueError(f"{path} cannot be read as a log: {error}") from None
+    finally:
+        connection.close()
+    if not all(type(row[0]) is int for row in rows):
+        raise ValueError(f"{path} cannot be read as a log: an entry has no number")
+    return [Entry(row[0], *map(str, row[1:])) for row in rows]
 
 
 def public_keys(folder: str | Path) -> dict[str, set[str]]:

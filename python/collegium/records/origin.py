@@ -52,7 +52,11 @@ class Trace:
     log: Log
 
     def __post_init__(self) -> None:
-        closed = [e for e in self.log.of("round") if e.facts.get("state") == "closed"]
+        closed = [
+            e
+            for e in self.log.of("round")
+            if e.facts.get("state") == "closed" and {"round", "after"} <= e.facts.keys()
+        ]
         ends = [i for i, e in enumerate(closed) if e.facts.get("after") == self.digest]
         begun = [e for e in self.log.of("begun") if e.facts.get("model") == self.digest]
         if not ends and not begun:
@@ -67,7 +71,7 @@ class Trace:
         return [
             entry
             for entry in self.log.of("contribution")
-            if all(entry.facts.get(k) == of.facts.get(k) for k in key)
+            if "site" in entry.facts and all(entry.facts.get(k) == of.facts.get(k) for k in key)
         ]
 
     def sites(self) -> list[str]:
@@ -81,9 +85,14 @@ class Trace:
             }
         )
 
+    @property
+    def begun(self) -> dict[str, str]:
+        """What the log says of the run's beginning; nothing where that is missing."""
+        return next((entry.facts for entry in self.log.of("begun")), {})
+
     def lines(self) -> list[str]:
         """The trace for people, a line each."""
-        begun = self.log.of("begun")[0].facts
+        begun = self.begun
         lines = [
             f"model     {self.digest}",
             f"run       {begun.get('run')} '{begun.get('name')}', {len(self.rounds)} of {begun.get('rounds')} rounds",
@@ -109,8 +118,8 @@ class Trace:
                 )
                 if claim.get("epsilon", "none") != "none":
                     privacy[facts["site"]] = (
-                        f"{facts['site']}: epsilon {claim['epsilon']} of this run, {claim['lifetime']} of all, "
-                        f"delta {claim['delta']}"
+                        f"{facts['site']}: epsilon {claim['epsilon']} of this run, {claim.get('lifetime', '?')} of all, "
+                        f"delta {claim.get('delta', '?')}"
                     )
             without = f"; without {', '.join(missing)}" if missing else ""
             lines.append(

@@ -19,8 +19,7 @@ def draw(trace: Trace) -> str:
     parts = [trace.rounds[at : at + step] for at in range(0, len(trace.rounds), step)]
     given = [[trace.contributions(closed) for closed in part] for part in parts]
     names = sorted({e.facts["site"] for part in given for entries in part for e in entries})
-    begun = trace.log.of("begun")[0].facts
-    models = [("start", begun.get("model", ""))]
+    models = [("start", trace.begun.get("model", ""))]
     models += [(_title(part), part[-1].facts["after"]) for part in parts]
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {90 + _WIDE * len(models)} {80 + _HIGH * len(names)}" '
