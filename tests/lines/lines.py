@@ -146,6 +146,21 @@ def killed(peer: str, large: bool) -> str:
     return f"noticed after {1000 * noticed:.0f} ms; the run failed and said why"
 
 
+def vanished(peer: str, large: bool) -> str:
+    """A site's machine loses its power: nothing ends its connection, and nothing answers. Noticed within seconds."""
+    line = Line(4e6)
+    federation = Federation(line, peer, sites=1, floats=100, deadline=2, trains=60)
+    federation.wait_for("round 1 of 1", 20)
+    time.sleep(1)
+    line.down = True
+    began = time.monotonic()
+    noticed = federation.wait_for(r"^\[site-1\] away", 60) - began
+    assert noticed < 8.0, f"{noticed:.1f} s"
+    federation.wait_for("^outcome failed .*1 results are needed", 60)
+    federation.stop()
+    return f"noticed after {noticed:.1f} s"
+
+
 class NoLine(Line):
     """Everybody on one machine."""
 
@@ -198,7 +213,7 @@ def hostile(peer: str, large: bool) -> str:
     return f"coordinator's peak {memory[1]:.0f} MB under a flood of {sent} messages over 8 connections, {memory[0]:.0f} MB without"
 
 
-SCENARIOS = {one.__name__: one for one in (slow, dropping, moving, killed, hostile)}
+SCENARIOS = {one.__name__: one for one in (slow, dropping, moving, killed, vanished, hostile)}
 
 
 def main() -> int:
