@@ -13,6 +13,7 @@ using Level = LogEvent::Level;
 void Coordinator::State::open_round() {
   round = closed_round + 1;
   attempt = 0;
+  opening.clear();
   open_attempt();
 }
 
@@ -31,6 +32,7 @@ void Coordinator::State::open_attempt() {
   draw_cohort();
   act(at_coordinator::OpenAggregate{round, attempt});
   open_sum();
+  bind_sum();
   log(Level::info, "",
       "round " + std::to_string(round) + " of " + std::to_string(options.rounds) +
           (attempt > 1 ? ", attempt " + std::to_string(attempt) : std::string()));
@@ -83,7 +85,7 @@ void Coordinator::State::on_result(Member& member, const Message& message) {
   }
   if (member.stage == Stage::not_drawn) {
     return refuse_result(member, message, {},
-                         {RefusalCode::not_in_cohort, "the site was not drawn for this attempt"});
+                         {RefusalCode::not_in_cohort, member.contribution.reason});
   }
   ResultBody body;
   try {
@@ -302,13 +304,14 @@ void Coordinator::State::decide() {
       cohort.count([](const Member& member) { return member.promising(); });
   const std::size_t working = cohort.count(Stage::working);
   const std::size_t away = cohort.count(Stage::away);
-  const std::string needed = std::to_string(options.min_sites) + " results are needed";
-  if (promising + working + away < options.min_sites) {
+  const std::size_t quorum = bound_to.empty() ? options.min_sites : bound_to.size();
+  const std::string needed = std::to_string(quorum) + " results are needed";
+  if (promising + working + away < quorum) {
     return abandon(needed + ", at most " + std::to_string(promising + working + away) +
                    " can still come" + cohort.without());
   }
   const bool overdue = now >= deadline;
-  if (promising >= options.min_sites && (working == 0 || overdue)) return begin_collecting();
+  if (promising >= quorum && (working == 0 || overdue)) return begin_collecting();
   if (overdue) {
     abandon(needed + " before the deadline, " + std::to_string(promising) + " came; without " +
             listed(cohort.names([](const Member& member) {

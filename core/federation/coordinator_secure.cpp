@@ -19,6 +19,19 @@ void Coordinator::State::open_sum() {
                              options.secure_roster));
 }
 
+// A site opens one sum in a round, for the difference of two is somebody's update. Some may have
+// opened that of the last attempt: the next one is of the same sites, or those would refuse it. The
+// one after that is free again, should one of them be gone.
+void Coordinator::State::bind_sum() {
+  bound_to = std::exchange(opening, {});
+  if (bound_to.empty()) return;
+  for (Member& member : cohort.members()) {
+    if (std::ranges::find(bound_to, member.name) != bound_to.end()) continue;
+    member.settle(Stage::not_drawn, "secure_aggregation",
+                  "a sum without it may have been opened, and no other sum of the round is");
+  }
+}
+
 std::uint32_t Coordinator::State::number_of(const Member& member) const {
   return static_cast<std::uint32_t>(&member - cohort.members().data()) + 1;
 }
@@ -51,7 +64,8 @@ void Coordinator::State::advance_sum() {
     if (!awaited_in_sum(member)) continue;
     if (member.here && !member.step_asked) ask_in_sum(member);
     // Who is away is waited for where the quorum needs it.
-    waiting = waiting || member.here || member.stage == Stage::accumulating || !sum->enough();
+    waiting = waiting || member.here || member.stage == Stage::accumulating || !sum->enough() ||
+              sum->answers() < bound_to.size();
   }
   const bool opens = sum->step() == Step::sign || sum->step() == Step::unmask;
   if (!waiting || (opens && sum->enough())) close_sum_step(false);
@@ -140,11 +154,14 @@ void Coordinator::State::close_sum_step(bool overdue) {
     cancel_pull(member);
     member.settle(Stage::missing, overdue ? "deadline" : "lost", why);
   }
-  if (!sum->enough())
+  const bool incomplete = sum->step() <= Step::mask && sum->answers() < bound_to.size();
+  if (!sum->enough() || incomplete)
     return abandon("too few sites answered the step '" + step + "' of the sum" +
                    (without.empty() ? cohort.without() : "; without " + without));
   try {
     sum->close();
+    if (sum->step() == Step::unmask)
+      for (const std::uint32_t site : sum->survivors()) opening.push_back(options.sites[site - 1]);
     if (sum->step() == Step::done) {
       auto masks = std::make_shared<const std::vector<secagg::Mask>>(sum->unmasking());
       phase = Phase::aggregating;

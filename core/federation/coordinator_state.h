@@ -43,7 +43,9 @@ struct Coordinator::State {
   std::optional<LedgerPosition> recorded_since;
   std::optional<secagg::SecureAggregationServer> sum;  // of this attempt
   double step_deadline = 0;                            // of the sum's present step
-  RoundRecord record;                                  // while it is being written
+  std::vector<std::string> opening;   // of this attempt: whose sum has begun to be opened
+  std::vector<std::string> bound_to;  // ... of the last one: no other sum of the round is opened
+  RoundRecord record;                 // while it is being written
   SharedBlob next_model;
 
   bool stopping = false;
@@ -111,6 +113,7 @@ struct Coordinator::State {
   // coordinator_secure.cpp
   void open_sum();
   std::uint32_t number_of(const Member& member) const;  // in the roster of the sum
+  void bind_sum();  // to those whose sum the last attempt had begun to open
   void begin_sum();
   void advance_sum();
   void pump_sum();

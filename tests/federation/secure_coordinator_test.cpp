@@ -15,7 +15,9 @@ namespace collegium {
 namespace {
 
 using secagg::Step;
+using testing::Contains;
 using testing::ElementsAre;
+using testing::HasSubstr;
 
 class SeededRandom final : public SecureRandom {
  public:
@@ -27,10 +29,11 @@ class SeededRandom final : public SecureRandom {
   std::mt19937_64 engine_{1};
 };
 
-// Guys, kings and leeds, all of them needed, whose results are stored.
+// Sites whose results are stored; three are needed.
 class SumDesk : public CoordinatorDesk {
  public:
-  SumDesk() {
+  explicit SumDesk(std::vector<std::string> sites) {
+    options.sites = std::move(sites);
     options.min_sites = 3;
     terms_.sites = options.sites;
     terms_.threshold = terms_.minimum = 3;
@@ -46,7 +49,7 @@ class SumDesk : public CoordinatorDesk {
       sites_[options.sites[i]] = std::make_unique<SecureSite>(
           options.sites[i], SecureIdentity{keys[i], options.secure_roster}, random_, nullptr);
     join_all();
-    for (const std::string& site : options.sites) announce(site);
+    for (std::size_t i = 0; i < 3; ++i) announce(options.sites[i]);
   }
 
   void announce(const std::string& site) {
@@ -58,12 +61,13 @@ class SumDesk : public CoordinatorDesk {
     message(site, Kind::result, 1, body.write(), advert);
   }
 
-  // All of them answer what they were asked at last.
-  void answer() {
+  // All of them, or one, answer what they were asked at last.
+  void answer(const std::string& only = "") {
     std::map<std::string, Message> asked;
     for (const auto& send : ever<at_coordinator::Send>())
       if (send.message.kind == Kind::secure) asked[send.site] = send.message;
     for (const auto& [site, request] : asked) {
+      if (!only.empty() && site != only) continue;
       const Step step = SecureBody::read(request.body).step;
       const auto answer = sites_.at(site)->answer(step_of(step, request.payload));
       SecureBody body{.attempt = 1, .step = step};
@@ -96,7 +100,7 @@ class SumDesk : public CoordinatorDesk {
 
 // A sum that holds a vector whose site is not named in it opens to noise.
 TEST(CoordinatorSum, NamesAsASurvivorWhoseUpdateIsBeingAddedWhateverBecomesOfIt) {
-  SumDesk desk;
+  SumDesk desk({"guys", "kings", "leeds"});
   desk.answer();  // share
   desk.answer();  // mask
   const auto adding = desk.ever<at_coordinator::Accumulate>();
@@ -111,6 +115,29 @@ TEST(CoordinatorSum, NamesAsASurvivorWhoseUpdateIsBeingAddedWhateverBecomesOfIt)
   secagg::Session session;
   session.roster = desk.options.secure_roster;
   EXPECT_THAT(secagg::read_sites(request->payload.view, session), ElementsAre(1u, 2u, 3u));
+}
+
+// Whoever has opened the first sum would refuse another one, and the round could never be closed.
+TEST(CoordinatorSum, IsOfTheSameSitesAgainWhereSomeMayHaveOpenedIt) {
+  SumDesk desk({"guys", "kings", "leeds", "royal"});
+  desk.failed("royal", 1, "out_of_memory");
+  desk.answer();  // share
+  desk.answer();  // mask
+  for (const auto& job : desk.ever<at_coordinator::Accumulate>())
+    desk.give(at_coordinator::Accumulated{job.round, job.attempt, job.site, {}});
+  desk.answer();        // sign
+  desk.answer("guys");  // unmask
+  const ReasonBody lost{.code = "secure_aggregation", .reason = "killed", .attempt = 1};
+  desk.message("leeds", Kind::failed, 1, lost.write());
+  desk.answer("kings");
+  ASSERT_EQ(desk.ever<at_coordinator::PersistRound>().size(), 1u);  // two of three shares
+  desk.give(at_coordinator::RoundPersisted{1, 1});
+  EXPECT_THAT(desk.told(Kind::task), ElementsAre("guys", "kings", "leeds"));
+  desk.after(desk.options.round_deadline);  // leeds does not come back: the next one is free
+  EXPECT_THAT(desk.contribution("royal").reason, HasSubstr("a sum without it"));
+  desk.give(at_coordinator::RoundPersisted{1, 2});
+  desk.join("royal");
+  EXPECT_THAT(desk.told(Kind::task), Contains("royal"));
 }
 
 }  // namespace
