@@ -39,6 +39,8 @@ std::map<std::string, std::uint64_t> play(Plan (*plan)(std::uint64_t), std::uint
     if (!report.breaches.empty()) break;
     ++outcomes[report.outcome ? std::string(name_of(*report.outcome)) : "none"];
   }
+  for (const auto& [outcome, times] : outcomes) std::cout << times << " " << outcome << "; ";
+  std::cout << "seeds " << first << " to " << first + histories - 1 << std::endl;
   // The faults are meant to be survivable: most runs come through, and some must not.
   EXPECT_GT(outcomes["finished"], histories / 2);
   EXPECT_GT(outcomes["failed"], 0u);
