@@ -48,7 +48,7 @@ def watch(cluster: Cluster, seconds: float) -> tuple[np.ndarray, dict[str, np.nd
 def slope(times: np.ndarray, values: np.ndarray) -> tuple[float, float]:
     """MB a minute, and the share of the memory that it grew by in the time that was looked at."""
     settled = times > times[-1] / 5
-    per_minute, at_zero = np.polyfit(times[settled], values[settled], 1)
+    per_minute = np.polyfit(times[settled], values[settled], 1)[0]
     return per_minute, per_minute * (times[-1] - times[settled][0]) / values[settled].mean()
 
 
