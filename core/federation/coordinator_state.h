@@ -79,6 +79,10 @@ struct Coordinator::State {
   void open_attempt();
   void draw_cohort();
   void send_task(Member& member);
+  void grant_time(const Member& member);  // that the model takes to reach it
+  void decide();                          // working: collect, abandon or go on waiting
+
+  // coordinator_results.cpp
   void on_result(Member& member, const Message& message);
   void on_failed(Member& member, const Message& message);
   void announce(Member& member, const Message& message, const ResultBody& body);
@@ -91,8 +95,6 @@ struct Coordinator::State {
               const Contribution& contribution);
   void refuse_result(const Member& member, const Message& message, std::optional<Digest> update,
                      const Refusal& refusal);
-  void grant_time(const Member& member);  // that the model takes to reach it
-  void decide();                          // working: collect, abandon or go on waiting
 
   // coordinator_collect.cpp
   void on(const at_coordinator::PullProgress& event);
