@@ -1,7 +1,10 @@
 #pragma once
 #include <csignal>
+#include <cstdio>
+#include <exception>
 
 #include "base/log.h"
+#include "collegium/error.h"
 #include "federation/events.h"
 #include "transport/stop_handle.h"
 
@@ -20,6 +23,14 @@ inline void stop_on_signals() {
   const auto request = [](int) { stop_handle().request(); };
   std::signal(SIGINT, request);
   std::signal(SIGTERM, request);
+}
+
+// Says what was wrong. Whoever pressed Ctrl-C, at the question for a passphrase too, has stopped
+// it.
+inline int ended_by(const char* program, const std::exception& error) {
+  std::fprintf(stderr, "%s: %s\n", program, error.what());
+  if (stop_handle().requested()) return kStopped;
+  return dynamic_cast<const Error*>(&error) ? kBadInput : kFailed;
 }
 
 inline Level level_of(LogEvent::Level level) {

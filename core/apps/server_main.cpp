@@ -68,11 +68,7 @@ int main(int count, char** arguments) {
   stop_handle();  // made before any signal can come
   try {
     return run(first);
-  } catch (const collegium::Error& error) {
-    std::fprintf(stderr, "collegium-server: %s\n", error.what());
-    return kBadInput;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "collegium-server: %s\n", error.what());
-    return kFailed;
+    return ended_by("collegium-server", error);
   }
 }

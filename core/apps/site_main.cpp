@@ -116,11 +116,7 @@ int main(int count, char** arguments) {
   stop_handle();  // made before any signal can come
   try {
     return run({arguments + 1, arguments + count});
-  } catch (const collegium::Error& error) {
-    std::fprintf(stderr, "collegium-site: %s\n", error.what());
-    return kBadInput;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "collegium-site: %s\n", error.what());
-    return kFailed;
+    return ended_by("collegium-site", error);
   }
 }

@@ -100,7 +100,8 @@ TEST(NoisySum, IsSpreadOverTheUsualGridAMillionTimesFiner) {
 TEST(NoisySum, IsWhatTheSharesThatAreDrawnAddUpTo) {
   constexpr std::uint32_t kSites = 4;
   constexpr int kDraws = 200'000;
-  const NoisySum noise = NoisySum::of(1.0, 1.25, 4, kSites);  // 20 steps: variance 400, 9, rounded up
+  const NoisySum noise =
+      NoisySum::of(1.0, 1.25, 4, kSites);  // 20 steps: variance 400, 9, rounded up
   const DiscreteGaussian share = noise.share();
   const auto random =
       NoiseSource::not_private_for_tests({0x50, 0x3a}).stream(NoisePurpose::mechanism, 1);

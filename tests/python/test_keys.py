@@ -12,8 +12,10 @@ from pathlib import Path
 import collegium as cg
 import numpy as np
 import pytest
+from cluster import Cluster
 from collegium import keys
 from collegium._load import core
+from collegium.demo.deployment import program
 from collegium.records import public_keys
 from typer.testing import CliRunner
 
@@ -65,11 +67,11 @@ def test_a_site_takes_a_passphrase_from_a_descriptor(locked: Path) -> None:
     os.close(ours)
 
 
-def on_a_terminal(program: str, typed: str) -> tuple[str, int]:
+def on_a_terminal(arguments: list[str], typed: str) -> tuple[str, int]:
     """What it shows on a terminal of its own where somebody types, and its exit code. Half a minute at the most."""
     child, terminal = pty.fork()
     if child == 0:
-        os.execv(sys.executable, [sys.executable, "-c", program])
+        os.execv(arguments[0], arguments)
     shown, answered, end = "", False, time.monotonic() + 30
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 1)[0]:
@@ -89,8 +91,10 @@ def on_a_terminal(program: str, typed: str) -> tuple[str, int]:
 
 
 def test_the_core_asks_on_a_terminal_and_shows_nothing_of_what_is_typed(locked: Path) -> None:
-    program = f"from collegium._load import core; print(core.sign_with({str(locked)!r}, 'text'))"
-    shown, code = on_a_terminal(program, PASSPHRASE + "\n")
+    code_of_child = (
+        f"from collegium._load import core; print(core.sign_with({str(locked)!r}, 'text'))"
+    )
+    shown, code = on_a_terminal([sys.executable, "-c", code_of_child], PASSPHRASE + "\n")
     assert code == 0, shown
     assert "Passphrase of guys's key: " in shown
     assert PASSPHRASE not in shown
@@ -98,11 +102,23 @@ def test_the_core_asks_on_a_terminal_and_shows_nothing_of_what_is_typed(locked: 
 
 
 def test_an_interrupt_while_it_asks_ends_it(locked: Path) -> None:
-    program = f"from collegium._load import core; core.sign_with({str(locked)!r}, 'text'); print('went on')"
-    shown, code = on_a_terminal(program, "\x03")
+    code_of_child = f"from collegium._load import core; core.sign_with({str(locked)!r}, 'text'); print('went on')"
+    shown, code = on_a_terminal([sys.executable, "-c", code_of_child], "\x03")
     assert "Passphrase of" in shown
     assert code != 0
     assert "went on" not in shown
+
+
+def test_a_headless_program_interrupted_while_it_asks_was_stopped(
+    locked: Path, tmp_path: Path
+) -> None:
+    federation = Cluster(tmp_path, data=tmp_path)
+    federation.config["server"]["secret"] = str(locked)
+    federation.write()
+    file = tmp_path / "federation.toml"
+    shown, code = on_a_terminal([program("collegium-server"), str(file)], "\x03")
+    assert "Passphrase of guys's key: " in shown
+    assert code == 130, shown
 
 
 def test_the_command_makes_keys_that_end(tmp_path: Path) -> None:
