@@ -10,10 +10,13 @@ constexpr double kMuch = 1e9;  // more is a slip of the pen, and infinity is no 
 
 // Keys that mean nothing for the unit at hand.
 void check_unit(const Settings& table, const PrivacyConfig& config) {
-  if (!config.protects_sites() && config.where == "coordinator")
+  if (!config.protects_sites() && config.where != "site")
     refuse_value(table, "where", "cannot be used for patients: DP-SGD adds its noise at the sites",
-                 "\"site\"", "\"coordinator\"",
+                 "\"site\"", "\"" + config.where + "\"",
                  "leave it out, or protect whole sites with unit = \"site\"");
+  if (config.colluding && config.where != "sum")
+    refuse_value(table, "colluding", "is about noise that the sites add together",
+                 "where = \"sum\"", "where = \"" + config.where + "\"", "leave it out");
   if (!config.protects_sites() && config.max_weight)
     refuse_value(table, "max_weight", "belongs to privacy of whole sites", "unit = \"site\"",
                  "unit = \"patient\"", "leave it out");
@@ -47,7 +50,7 @@ std::optional<PrivacyConfig> PrivacyConfig::read(const Settings& table) {
   if (table.keys().empty()) return std::nullopt;
   PrivacyConfig config;
   config.unit = table.one_of("unit", config.unit, {"patient", "site"});
-  config.where = table.one_of("where", config.where, {"site", "coordinator"});
+  config.where = table.one_of("where", config.where, {"site", "sum", "coordinator"});
   config.clip = number_between(table, "clip", config.clip, 0.0, kMuch);
   config.clipping =
       table.one_of("clipping", config.clipping, {"flat", "per_layer", "automatic", "adaptive"});
@@ -72,6 +75,8 @@ std::optional<PrivacyConfig> PrivacyConfig::read(const Settings& table) {
     const double rate = number_above(table, "sampling_rate", 1.0, 0.0);
     config.sampling_rate = table.number_in("sampling_rate", rate, 0.0, 1.0);
   }
+  if (table.contains("colluding"))
+    config.colluding = table.integer_in("colluding", 0, 0, 1'000'000);
   if (table.contains("max_weight")) config.max_weight = number_above(table, "max_weight", 1.0, 0.0);
   read_metrics(table, config);
   check_unit(table, config);
@@ -88,6 +93,7 @@ Settings PrivacyConfig::to_settings() const {
   if (noise_multiplier) table.set("noise_multiplier", *noise_multiplier);
   table.set("delta", delta);
   if (sampling_rate) table.set("sampling_rate", *sampling_rate);
+  if (colluding) table.set("colluding", *colluding);
   if (max_weight) table.set("max_weight", *max_weight);
   table.set("metrics_every", metrics_every);
   if (metrics_every > 0) table.set("metrics_noise", metrics_noise);

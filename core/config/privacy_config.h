@@ -12,9 +12,13 @@ struct PrivacyConfig {
   // Who is protected: neighbours differ by one "patient" (DP-SGD inside each site), or by one whole
   // "site" (its update is clipped and noised).
   std::string unit = "patient";
-  // Who adds the noise: each "site", before its update leaves, or, of unit "site", the
-  // "coordinator", once a round, to what the aggregator made.
+  // Where the noise is: at each "site", in its update, before it leaves. Of unit "site" it may also
+  // be in the "sum" of secure aggregation, to which each site adds its share under the masks, or be
+  // added by the "coordinator", once a round, to what the aggregator made.
   std::string where = "site";
+  // Where = "sum": so many sites may be in league with the coordinator, and their share of the
+  // noise counts for nothing; empty: as many as may be missing from a sum, and at least 1.
+  std::optional<std::int64_t> colluding;
   double clip = 1.0;              // L2 bound of one patient's gradient, or of a site's whole update
   std::string clipping = "flat";  // how it is kept: flat, per_layer, automatic, adaptive
   std::optional<double>
@@ -37,6 +41,7 @@ struct PrivacyConfig {
   }
   bool protects_sites() const { return unit == "site"; }
   bool is_central() const { return protects_sites() && where == "coordinator"; }
+  bool noises_sums() const { return protects_sites() && where == "sum"; }
 
   static std::optional<PrivacyConfig> read(const Settings& table);  // an empty table: no privacy
   Settings to_settings() const;

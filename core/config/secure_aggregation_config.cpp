@@ -9,7 +9,7 @@ std::optional<SecureAggregationConfig> SecureAggregationConfig::read(const Setti
   if (table.keys().empty()) return std::nullopt;
   SecureAggregationConfig config;
   const bool enabled = table.boolean("enabled", true);
-  config.clip = number_between(table, "clip", config.clip, 0.0, 1e9);
+  if (table.contains("clip")) config.clip = number_between(table, "clip", 1.0, 0.0, 1e9);
   if (table.contains("max_weight"))
     config.max_weight = number_between(table, "max_weight", 1.0, 0.0, 1e12);
   if (table.contains("scale_bits")) config.scale_bits = table.integer_in("scale_bits", 0, -64, 52);
@@ -23,12 +23,16 @@ std::optional<SecureAggregationConfig> SecureAggregationConfig::read(const Setti
 Settings SecureAggregationConfig::to_settings() const {
   Settings table;
   table.set("enabled", true);
-  table.set("clip", clip);
+  if (clip) table.set("clip", *clip);
   if (max_weight) table.set("max_weight", *max_weight);
   if (scale_bits) table.set("scale_bits", *scale_bits);
   if (threshold) table.set("threshold", *threshold);
   table.set("step_deadline", step_deadline);
   return table;
+}
+
+double SecureAggregationConfig::largest_value(const std::optional<PrivacyConfig>& privacy) const {
+  return clip.value_or(privacy && privacy->noises_sums() ? privacy->clip : 1.0);
 }
 
 double SecureAggregationConfig::largest_weight(const TrainingConfig& training) const {

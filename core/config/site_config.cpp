@@ -44,7 +44,8 @@ PolicyConfig PolicyConfig::read(const Settings& table) {
     const Settings privacy = table.table("privacy");
     BudgetConfig budget;
     budget.unit = privacy.one_of("unit", budget.unit, {"patient", "site"});
-    budget.where = privacy.one_of("where", budget.where, {"site", "coordinator"});
+    budget.where = privacy.one_of("where", budget.where, {"site", "sum", "coordinator"});
+    budget.colluding = privacy.integer_in("colluding", budget.colluding, 0, 1'000'000);
     privacy.number("epsilon");  // both are refused when they are missing: a budget has no default
     privacy.number("delta");
     budget.epsilon = number_above(privacy, "epsilon", 0.0, 0.0);

@@ -28,8 +28,10 @@ struct DataConfig {
 // What a data set may spend over its whole life, whatever the coordinator asks for.
 struct BudgetConfig {
   std::string unit = "patient";  // of the data set, for its whole life
-  // Who may add the noise of unit "site": "site" means this one only; "coordinator" takes its word.
+  // Where the noise of unit "site" may be: at the "site" itself only, in the "sum" too, or added by
+  // the "coordinator" too, whose word is taken.
   std::string where = "site";
+  std::int64_t colluding = 1;  // in a sum: sites that the noise has to make up for, at the least
   double epsilon = 0;
   double delta = 0;
 };

@@ -74,6 +74,7 @@ struct StoredResult {
   Digest model{};             // the model it was trained on
   Settings body;              // of the `result` message, as it may be shown
   std::shared_ptr<const Blob> update;
+  bool owes_noise = false;  // it leaves in a sum alone, under noise that is drawn with the masks
 };
 
 }  // namespace collegium

@@ -288,6 +288,8 @@ struct SecureAnswered {
   std::uint64_t job = 0;
   Bytes answer;
   SharedBlob masked;  // of the step `mask`: the update under its masks
+  // Of the step `advertise`, where the noise is drawn for the sum: what the attempt is charged.
+  std::optional<Reserved> charge = {};
 };
 struct SecureRefused {
   std::uint64_t job = 0;
@@ -365,7 +367,8 @@ struct SecureStep {
   secagg::Step step = secagg::Step::advertise;
   Bytes request;
   StoredResult stored;
-  Settings network, training, privacy, mechanism, secure_aggregation;  // of the task
+  TrainTask task;
+  Settings secure_aggregation;  // of the task
 };
 // From now on the coordinator may fetch exactly this blob; replaces what was served before. Null:
 // nothing.

@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "collegium/error.h"
+
 namespace collegium {
 
 Settings SecureTerms::write() const {
@@ -14,6 +16,7 @@ Settings SecureTerms::write() const {
   table.set("clip", clip);
   table.set("max_weight", max_weight);
   table.set("scale_bits", scale_bits);
+  table.set("margin", margin);
   table.set("life", life);
   return table;
 }
@@ -29,17 +32,35 @@ SecureTerms SecureTerms::read(const Settings& table) {
           .clip = table.number_in("clip", 0, 0, kMost),
           .max_weight = table.number_in("max_weight", 0, 0, kMost),
           .scale_bits = static_cast<int>(table.integer_in("scale_bits", 0, -64, 52)),
+          .margin = table.contains("margin") ? table.number_in("margin", 0, 0, kMost) : 0.0,
           .life = table.text("life")};
 }
 
 secagg::IntegerCode SecureTerms::code() const {
   return secagg::IntegerCode::with_scale(static_cast<std::uint32_t>(sites.size()), clip, max_weight,
-                                         scale_bits);
+                                         scale_bits, margin);
 }
 
 std::uint32_t SecureTerms::number_of(std::string_view site) const {
   const auto found = std::ranges::find(sites, site);
   return found == sites.end() ? 0 : static_cast<std::uint32_t>(found - sites.begin()) + 1;
+}
+
+std::uint32_t SecureTerms::honest(std::optional<std::int64_t> colluding) const {
+  const auto all = static_cast<std::uint32_t>(sites.size());
+  const std::uint32_t most =
+      std::min(secagg::largest_colluding(all, threshold), minimum > 0 ? minimum - 1 : 0);
+  const std::int64_t many = colluding.value_or(secagg::usual_colluding(all, threshold));
+  if (many < 0 || many > most)
+    throw ConfigError({.what = "no noise of the others hides a site from so many that collude",
+                       .where = "[privacy] colluding",
+                       .expected = "at most " + std::to_string(most) + " of " +
+                                   std::to_string(all) + " sites, with a threshold of " +
+                                   std::to_string(threshold) +
+                                   " and min_sites = " + std::to_string(minimum),
+                       .found = std::to_string(many),
+                       .remedy = "lower colluding, or raise [federation] min_sites"});
+  return minimum - static_cast<std::uint32_t>(many);
 }
 
 secagg::Session secure_session(const SecureAttempt& attempt, const Instructions& instructions,

@@ -20,7 +20,8 @@ struct SecureTerms {
   double clip = 1;
   double max_weight = 1;
   int scale_bits = 0;
-  std::string life;  // of the coordinator's process, drawn at random: its attempts are new ones
+  double margin = 0;  // room in each integer for noise of the sum
+  std::string life;   // of the coordinator's process, drawn at random: its attempts are new ones
 
   Settings write() const;
   static SecureTerms read(const Settings& table);  // throws ConfigError
@@ -28,6 +29,10 @@ struct SecureTerms {
   // Computed, never taken from the table: no sum may overflow.
   secagg::IntegerCode code() const;
   std::uint32_t number_of(std::string_view site) const;  // 0: not one of them
+
+  // Sites in every sum that tell the coordinator nothing, where `colluding` do; empty: the usual
+  // number. Throws ConfigError where that many could break the protocol, or all that are needed.
+  std::uint32_t honest(std::optional<std::int64_t> colluding) const;
 };
 
 // One attempt of a run at a round's sum.

@@ -26,7 +26,6 @@ Digest Site::State::announced() const {
 }
 
 void Site::State::begin_step(Step step, const Bytes& request) {
-  const Instructions& asked = task->body.instructions;
   secure_job = ++jobs;
   secure_step = step;
   act(at_site::SecureStep{.job = secure_job,
@@ -34,11 +33,8 @@ void Site::State::begin_step(Step step, const Bytes& request) {
                           .step = step,
                           .request = request,
                           .stored = *stored,
-                          .network = asked.network,
-                          .training = asked.training,
-                          .privacy = asked.privacy,
-                          .mechanism = asked.mechanism,
-                          .secure_aggregation = asked.secure_aggregation});
+                          .task = train_task(),
+                          .secure_aggregation = task->body.instructions.secure_aggregation});
 }
 
 // Announces the stored result with the keys for this attempt: with new ones where it has none yet.
@@ -62,19 +58,25 @@ void Site::State::advertise() {
 // follow from the number of patients.
 void Site::State::announce_advert(bool first) {
   const ResultBody own = ResultBody::read(stored->body);
-  const ResultBody body{.attempt = task->body.attempt,
-                        .model = own.model,
-                        .steps = 0,
-                        .weight = 1,
-                        .loss = {},
-                        .metrics = releases_metrics() ? own.metrics : std::vector<Metric>{},
-                        .note = {},
-                        .epsilon = own.epsilon,
-                        .lifetime = own.lifetime,
-                        .delta = own.delta,
-                        .ledger = own.ledger,
-                        .recorded = own.recorded,
-                        .update = {Blob::of(*advert).id, true}};
+  ResultBody body{.attempt = task->body.attempt,
+                  .model = own.model,
+                  .steps = 0,
+                  .weight = 1,
+                  .loss = {},
+                  .metrics = releases_metrics() ? own.metrics : std::vector<Metric>{},
+                  .note = {},
+                  .epsilon = own.epsilon,
+                  .lifetime = own.lifetime,
+                  .delta = own.delta,
+                  .ledger = own.ledger,
+                  .recorded = own.recorded,
+                  .update = {Blob::of(*advert).id, true}};
+  if (stored->owes_noise && charge) {
+    body.epsilon = charge->epsilon;
+    body.lifetime = charge->lifetime;
+    body.delta = charge->delta;
+    body.ledger = charge->ledger;
+  }
   Settings text = body.write();
   if (options.signing) {
     const std::string claim = contribution_statement(run, options.name, stored->round, body);
@@ -107,6 +109,7 @@ void Site::State::on(const at_site::SecureAnswered& event) {
   secure_job = 0;
   if (secure_step == Step::advertise) {
     advert = event.answer;
+    if (event.charge) charge = event.charge;
     return announce_advert(true);
   }
   SecureBody body{.attempt = task->body.attempt, .step = secure_step};

@@ -137,6 +137,7 @@ struct Site::State {
   bool busy() const;
   bool asks_privacy() const;
   bool withholds() const;         // nothing but the update may depend on data
+  bool noises_sums() const;       // the noise is drawn and charged with the masks
   bool releases_metrics() const;  // all the same, under noise that is charged for
   TrainTask train_task() const;
 

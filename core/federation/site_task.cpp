@@ -51,8 +51,11 @@ void Site::State::start(Task next) {
   if (refusal) {
     return fail("policy", "the site's policy refuses it (" + refusal->rule + "): " + refusal->text);
   }
+  if (noises_sums() && !is_secure())
+    return fail("privacy", "noise of a sum is asked for, and no secure aggregation to sum under");
+  // An update that owes its noise must not leave for a task that does not ask for any.
   if (stored && stored->run == run && stored->round == task->round &&
-      stored->model == task->body.model.id.digest) {
+      stored->model == task->body.model.id.digest && stored->owes_noise == noises_sums()) {
     return announce();
   }
   log(Level::info,
@@ -141,7 +144,7 @@ void Site::State::reserve() {
     log(Level::info, "waiting for the training that was given up to end");
     return;
   }
-  if (!asks_privacy()) return train();
+  if (!asks_privacy() || noises_sums()) return train();
   phase = Phase::reserving;
   job = ++jobs;
   act(at_site::Reserve{job, train_task(), charge_attempt()});
@@ -216,10 +219,14 @@ void Site::State::on(const at_site::Trained& event) {
     body.ledger = charge->ledger;
   }
   const std::uint64_t attempt = charge_attempt();
-  storing = StoredResult{run,          task->round, attempt, task->body.model.id.digest,
-                         body.write(), event.update};
+  storing = StoredResult{run,          task->round,  attempt,      task->body.model.id.digest,
+                         body.write(), event.update, noises_sums()};
   output_round = task->round;
   output_attempt = attempt;
+  if (storing->owes_noise) {  // kept in memory alone, and trained again after a restart
+    stored = std::exchange(storing, std::nullopt);
+    return release();
+  }
   phase = Phase::storing;
   job = ++jobs;
   act(at_site::Persist{job, *storing, charge.has_value()});
@@ -341,6 +348,10 @@ bool Site::State::busy() const {
 bool Site::State::asks_privacy() const {
   return !task->body.instructions.privacy.keys().empty() ||
          !task->body.instructions.mechanism.keys().empty();
+}
+
+bool Site::State::noises_sums() const {
+  return task->body.instructions.privacy.text("where", "site") == "sum";
 }
 
 bool Site::State::withholds() const {

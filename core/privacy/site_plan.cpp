@@ -8,6 +8,14 @@
 #include "privacy/calibration.h"
 
 namespace collegium {
+namespace {
+
+SitePlan::Noise noise_of(const PrivacyConfig& privacy) {
+  if (privacy.is_central()) return SitePlan::Noise::coordinator;
+  return privacy.noises_sums() ? SitePlan::Noise::sum : SitePlan::Noise::site;
+}
+
+}  // namespace
 
 SitePlan SitePlan::of(const TrainingConfig& training, const PrivacyConfig& privacy,
                       std::int64_t n_public, std::uint64_t rounds) {
@@ -24,7 +32,7 @@ SitePlan SitePlan::of(const TrainingConfig& training, const PrivacyConfig& priva
                                         : calibrate_noise(*privacy.epsilon, privacy.delta, 1.0,
                                                           static_cast<std::int64_t>(rounds)),
                 .steps = training.local_steps,
-                .noise_here = !privacy.is_central()};
+                .noise = noise_of(privacy)};
   if (training.weighting == "iterations") plan.weight = static_cast<double>(training.local_steps);
   if (training.weighting != "subjects") return plan;
   if (n_public < 1)

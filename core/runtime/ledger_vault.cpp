@@ -76,10 +76,30 @@ SiteWork::Spent LedgerVault::reserve(const TrainTask& task, std::uint64_t attemp
          .where = "data set " + options_.dataset,
          .expected = "its stored result in the outbox, to be sent again",
          .remedy = "a second draw under one charge would reveal differences: put back the outbox"});
-  return {.epsilon = ledger_.spent_by_run(task.run),
+  return spent(task.run);
+}
+
+SiteWork::Spent LedgerVault::spent(const std::string& run) {
+  return {.epsilon = ledger_.spent_by_run(run),
           .delta = ledger_.dataset(options_.dataset).value().delta,
           .lifetime = ledger_.spent(options_.dataset),
           .ledger = ledger_.position()};
+}
+
+// Whatever was drawn before a restart is released; what was only reserved then never left.
+SiteWork::Spent LedgerVault::reserve_draw(const TrainTask& task,
+                                          std::span<const PrivacyEvent> cost) {
+  drawing_.reset();
+  for (std::uint64_t attempt = 1; !drawing_; ++attempt) {
+    const ChargeKey key = key_of(task.run, task.round, attempt);
+    if (ledger_.reserve(key, cost).state == ChargeState::reserved) drawing_ = key;
+  }
+  return spent(task.run);
+}
+
+void LedgerVault::draw(const Digest& masked) {
+  ledger_.release(drawing_.value(), masked);
+  drawing_.reset();
 }
 
 void LedgerVault::persist(const StoredResult& result, bool charged) {

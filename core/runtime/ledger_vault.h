@@ -32,6 +32,8 @@ class LedgerVault final : public SiteVault {
   SiteWork::Spent reserve(const TrainTask& task, std::uint64_t attempt,
                           std::span<const PrivacyEvent> cost) override;
   void persist(const StoredResult& result, bool charged) override;
+  SiteWork::Spent reserve_draw(const TrainTask& task, std::span<const PrivacyEvent> cost) override;
+  void draw(const Digest& masked) override;
   void record(const Record& record) override;
   std::optional<LedgerPosition> recorded() override;
   void open_sum(const StoredResult& result, const Digest& sum) override;
@@ -41,12 +43,14 @@ class LedgerVault final : public SiteVault {
 
  private:
   void check_outbox() const;
+  SiteWork::Spent spent(const std::string& run);
 
   std::filesystem::path sums_;  // a file a run: the latest round whose sum was opened, and which
   Ledger ledger_;
   Outbox outbox_;
   Options options_;
-  std::optional<RecordLog> log_;  // in the ledger's database
+  std::optional<ChargeKey> drawing_;  // reserved for a draw that has not left
+  std::optional<RecordLog> log_;      // in the ledger's database
 };
 
 }  // namespace collegium

@@ -40,6 +40,13 @@ void check_site_privacy(const FederationConfig& config) {
          .where = "[privacy] max_weight",
          .expected = "where = \"coordinator\" and [training] weighting = \"subjects\"",
          .remedy = "leave it out: the weights are equal, or no noise depends on them"});
+  if (privacy.noises_sums() && !config.secure_aggregation)
+    throw ConfigError({.what = "without secure aggregation there is no sum to be noised, and each "
+                               "update would leave with a share of the noise",
+                       .where = "[privacy] where",
+                       .expected = "a [secure_aggregation] table beside where = \"sum\"",
+                       .found = "none",
+                       .remedy = "add the table, or take where = \"site\""});
   if (config.server.norm_bound && privacy.is_central() && *config.server.norm_bound < privacy.clip)
     throw ConfigError({.what = "updates that are clipped as asked would be refused, and who is "
                                "refused would tell about its data",

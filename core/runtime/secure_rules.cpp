@@ -1,12 +1,14 @@
 #include "runtime/secure_rules.h"
 
-#include <array>
+#include <algorithm>
 #include <random>
 #include <string>
 
 #include "base/hash.h"
 #include "collegium/error.h"
 #include "plugin/registry.h"
+#include "privacy/noisy_sum.h"
+#include "privacy/site_plan.h"
 #include "runtime/privacy_rules.h"
 
 namespace collegium {
@@ -20,6 +22,20 @@ std::string new_life() {
   return to_hex(hasher.finish());
 }
 
+// The grid of the sum follows from the noise, which hides all that is finer.
+void make_room_for_noise(SecureTerms& terms, const FederationConfig& config) {
+  const PrivacyConfig& privacy = *config.privacy;
+  const auto& stated = config.secure_aggregation->scale_bits;
+  const double multiplier =
+      SitePlan::of(config.training, privacy, 1, static_cast<std::uint64_t>(config.rounds))
+          .noise_multiplier;
+  terms.scale_bits =
+      stated ? static_cast<int>(*stated) : NoisySum::usual_scale_bits(privacy.clip, multiplier);
+  const auto noise =
+      NoisySum::of(privacy.clip, multiplier, terms.scale_bits, terms.honest(privacy.colluding));
+  terms.margin = noise.margin(static_cast<std::uint32_t>(terms.sites.size()));
+}
+
 }  // namespace
 
 SecureTerms secure_terms(const FederationConfig& config) {
@@ -30,9 +46,10 @@ SecureTerms secure_terms(const FederationConfig& config) {
                                                   : secagg::smallest_threshold(sites),
                     .minimum = static_cast<std::uint32_t>(
                         config.min_sites > 0 ? config.min_sites : std::int64_t{sites}),
-                    .clip = secure.clip,
+                    .clip = secure.largest_value(config.privacy),
                     .max_weight = secure.largest_weight(config.training),
                     .scale_bits = 0,
+                    .margin = 0,
                     .life = new_life()};
   secagg::Session session{.id = {},
                           .round = 0,
@@ -40,9 +57,12 @@ SecureTerms secure_terms(const FederationConfig& config) {
                           .threshold = terms.threshold,
                           .minimum = terms.minimum};
   session.check();
-  terms.scale_bits = secure.scale_bits
-                         ? static_cast<int>(*secure.scale_bits)
-                         : secagg::IntegerCode::of(sites, terms.clip, terms.max_weight).scale_bits;
+  if (config.privacy && config.privacy->noises_sums())
+    make_room_for_noise(terms, config);
+  else if (secure.scale_bits)
+    terms.scale_bits = static_cast<int>(*secure.scale_bits);
+  else
+    terms.scale_bits = secagg::IntegerCode::of(sites, terms.clip, terms.max_weight).scale_bits;
   terms.code();
   return terms;
 }
@@ -69,7 +89,7 @@ void check_secure_aggregation(const FederationConfig& config) {
     refuse(
         "noise of the coordinator protects from everybody but the coordinator, which secure "
         "aggregation is about",
-        "[privacy] where", "take where = \"site\"");
+        "[privacy] where", "take where = \"sum\": the sites add the noise together");
   if (!config.sites.empty()) secure_terms(config);
 }
 

@@ -12,6 +12,7 @@
 #include "config/network_config.h"
 #include "config/privacy_config.h"
 #include "config/training_config.h"
+#include "federation/secure_terms.h"
 #include "privacy/accountant.h"
 #include "runtime/privacy_rules.h"
 
@@ -27,6 +28,7 @@ PolicyRefusal refusal(const std::string& what, const std::string& expected,
 // word.
 struct AskedPrivacy {
   std::optional<PrivacyConfig> table;
+  std::int64_t colluding = 0;  // sites that the noise of a sum makes up for
   double epsilon = 0;
   std::string problem;  // why it cannot be kept here; empty: it can
 };
@@ -36,6 +38,11 @@ AskedPrivacy asked_by(const Settings& task, std::optional<double> delta, std::in
   try {
     asked.table = PrivacyConfig::read(task.table("privacy"));
     if (!asked.table) return asked;
+    if (asked.table->noises_sums()) {
+      const auto terms = SecureTerms::read(task.table("secure_aggregation"));
+      asked.colluding =
+          static_cast<std::int64_t>(terms.minimum) - terms.honest(asked.table->colluding);
+    }
     const auto events = cost_of_run(TrainingConfig::read(task.table("training")), *asked.table,
                                     n_public, task.integer("rounds", 1));
     asked.epsilon = epsilon(events, delta.value_or(asked.table->delta));
@@ -52,9 +59,16 @@ std::optional<PolicyRefusal> check_privacy(const BudgetConfig& floor, const Aske
   const PrivacyConfig& privacy = *asked.table;
   if (privacy.unit != floor.unit)
     return refusal("another unit", "'" + floor.unit + "'", "'" + privacy.unit + "'");
-  if (privacy.is_central() && floor.where == "site")
-    return refusal("noise of the coordinator is not taken on trust", "where = \"site\"",
-                   "where = \"coordinator\"");
+  if (privacy.is_central() && floor.where != "coordinator")
+    return refusal("noise of the coordinator is not taken on trust",
+                   "where = \"" + floor.where + "\"", "where = \"coordinator\"");
+  if (privacy.noises_sums() && floor.where == "site")
+    return refusal("noise of the other sites is not taken on trust", "where = \"site\"",
+                   "where = \"sum\"");
+  if (privacy.noises_sums() && asked.colluding < floor.colluding)
+    return refusal("the noise makes up for too few sites in league with the coordinator",
+                   "colluding of at least " + std::to_string(floor.colluding),
+                   std::to_string(asked.colluding));
   if (privacy.delta > floor.delta)
     return refusal("delta is too large", "at most " + text_of(floor.delta), text_of(privacy.delta));
   if (!(asked.epsilon <= floor.epsilon))
@@ -108,8 +122,8 @@ PolicyCheck make_policy(const PolicyConfig& policy, std::int64_t n_public) {
     if (policy.max_rounds && rounds > *policy.max_rounds)
       return PolicyRefusal{"max_rounds", "expected at most " + std::to_string(*policy.max_rounds) +
                                              " rounds, found " + std::to_string(rounds)};
-    const std::string tables =
-        task.table("privacy").to_toml() + task.table("training").to_toml() + std::to_string(rounds);
+    const std::string tables = task.table("privacy").to_toml() + task.table("training").to_toml() +
+                               task.table("secure_aggregation").to_toml() + std::to_string(rounds);
     if (known->first != tables)
       *known = {tables, asked_by(task,
                                  policy.privacy ? std::optional(policy.privacy->delta)

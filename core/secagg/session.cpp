@@ -31,6 +31,14 @@ std::uint32_t smallest_minimum(std::uint32_t sites) {
   return std::max(smallest_threshold(sites), 3u);
 }
 
+std::uint32_t largest_colluding(std::uint32_t sites, std::uint32_t threshold) {
+  return 2 * threshold > sites ? 2 * threshold - sites - 1 : 0;
+}
+
+std::uint32_t usual_colluding(std::uint32_t sites, std::uint32_t threshold) {
+  return std::max(sites - std::min(threshold, sites), 1u);
+}
+
 void Session::check() const {
   const auto refuse = [](std::string what, std::string expected, std::uint32_t found,
                          std::string remedy) {

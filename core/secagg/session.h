@@ -54,6 +54,12 @@ std::uint32_t smallest_threshold(std::uint32_t sites);
 // No sum of fewer: the threshold, and 3.
 std::uint32_t smallest_minimum(std::uint32_t sites);
 
+// How many sites may tell the coordinator all they know: with more of them it could have two lists
+// of one round signed by `threshold` sites each, which have 2 x threshold - sites in common.
+std::uint32_t largest_colluding(std::uint32_t sites, std::uint32_t threshold);
+// As many as may be missing from a sum, and at least 1.
+std::uint32_t usual_colluding(std::uint32_t sites, std::uint32_t threshold);
+
 // Hash of the names and keys, in order: what a site pins.
 Digest roster_hash(const std::vector<Peer>& roster);
 

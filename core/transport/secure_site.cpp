@@ -4,26 +4,11 @@
 #include <utility>
 
 #include "collegium/error.h"
+#include "collegium/vector_ops.h"
 #include "federation/bodies.h"
 #include "transport/float_bytes.h"
 
 namespace collegium {
-namespace {
-
-template <class Word>
-Bytes mask_update(const secagg::IntegerCode& code, const StoredResult& stored,
-                  const std::vector<secagg::Mask>& masks, std::size_t& cut) {
-  const Floats delta(stored.update->bytes);
-  const std::size_t size = delta.values().size() + 1;
-  const auto words = std::make_shared_for_overwrite<Word[]>(size);
-  const std::span<Word> all(words.get(), size);
-  cut = secagg::encode(code, delta.values(), ResultBody::read(stored.body).weight, all);
-  secagg::add_masks(all, masks);
-  return {words, std::span(reinterpret_cast<const std::uint8_t*>(words.get()), all.size_bytes())};
-}
-
-}  // namespace
-
 SecureSite::SecureSite(std::string site, SecureIdentity identity, SecureRandom& random, Book book)
     : site_(std::move(site)),
       identity_(std::move(identity)),
@@ -59,10 +44,11 @@ void SecureSite::begin(const at_site::SecureStep& order) {
   result_ = order.stored;
   terms_ = SecureTerms::read(order.secure_aggregation);
   terms_->code();  // the overflow rule
-  secagg::Session session = secure_session(
-      {order.stored.run, order.stored.round, order.attempt, order.stored.model},
-      {order.network, order.training, order.privacy, order.mechanism, order.secure_aggregation},
-      roster_of(*terms_));
+  secagg::Session session =
+      secure_session({order.stored.run, order.stored.round, order.attempt, order.stored.model},
+                     {order.task.network, order.task.training, order.task.privacy,
+                      order.task.mechanism, order.secure_aggregation},
+                     roster_of(*terms_));
   client_ = std::make_unique<secagg::SecureAggregationClient>(
       std::move(session), terms_->number_of(site_), identity_.key, random_,
       [this](const secagg::SiteList& survivors) {
@@ -74,23 +60,61 @@ void SecureSite::begin(const at_site::SecureStep& order) {
       });
 }
 
-SecureSite::Answer SecureSite::answer(const at_site::SecureStep& order) {
-  if (order.step == secagg::Step::advertise) begin(order);
+SecureSite::Answer SecureSite::answer(const at_site::SecureStep& order, const SumNoise* noise) {
+  if (order.step == secagg::Step::advertise) {
+    begin(order);
+    if (noise) noise_of(*noise);  // or its terms are refused before there are any keys
+  }
   if (!client_)
     throw ProtocolError({.what = "secure aggregation: this process has no keys for the attempt"});
   Answer answer{Bytes::owning(client_->answer(order.step, order.request.view)), nullptr};
   if (order.step != secagg::Step::mask) return answer;
-  if (!masked_) masked_ = masked(result_);
+  if (!masked_) masked_ = masked(noise);
   answer.masked = masked_;
   return answer;
 }
 
-SharedBlob SecureSite::masked(const StoredResult& stored) {
+// The share is this site's own arithmetic; the terms only have to leave room for it.
+NoisySum SecureSite::noise_of(const SumNoise& noise) const {
+  const NoisySum sum = NoisySum::of(noise.clip, noise.noise_multiplier, terms_->scale_bits,
+                                    terms_->honest(noise.colluding));
+  const double margin = sum.margin(static_cast<std::uint32_t>(terms_->sites.size()));
+  if (!(terms_->margin >= margin * (1 - 1e-6)))
+    throw ConfigError({.what = "the integers of the sum leave no room for its noise",
+                       .where = "[secure_aggregation]",
+                       .expected = "a margin of at least " + std::to_string(margin),
+                       .found = std::to_string(terms_->margin)});
+  return sum;
+}
+
+template <class Word>
+Bytes SecureSite::masked_words(const secagg::IntegerCode& code, const SumNoise* noise) {
+  const Floats delta(result_.update->bytes);
+  const std::size_t size = delta.values().size() + 1;
+  const auto words = std::make_shared_for_overwrite<Word[]>(size);
+  const std::span<Word> all(words.get(), size);
+  cut_ = secagg::encode(code, delta.values(), ResultBody::read(result_.body).weight, all);
+  if (noise) {
+    if (!(l2_norm(delta.values()) <= noise->clip))
+      throw DataError({.what = "the update is longer than its noise is made for",
+                       .where = "[privacy] clip",
+                       .expected = "a norm of at most " + std::to_string(noise->clip)});
+    const DiscreteGaussian share = noise_of(*noise).share();
+    for (const Range& range : noise->ranges)
+      for (Word& word : all.subspan(range.offset, range.size))
+        word += static_cast<Word>(share.draw(random_));
+  }
+  secagg::add_masks(all, client_->masks());
+  return {words, std::span(reinterpret_cast<const std::uint8_t*>(words.get()), all.size_bytes())};
+}
+
+SharedBlob SecureSite::masked(const SumNoise* noise) {
   const secagg::IntegerCode code = terms_->code();
-  const auto masks = client_->masks();
-  return std::make_shared<const Blob>(
-      Blob::of(code.word_bits == 32 ? mask_update<std::uint32_t>(code, stored, masks, cut_)
-                                    : mask_update<std::uint64_t>(code, stored, masks, cut_)));
+  auto blob = std::make_shared<const Blob>(
+      Blob::of(code.word_bits == 32 ? masked_words<std::uint32_t>(code, noise)
+                                    : masked_words<std::uint64_t>(code, noise)));
+  if (noise && noise->drawn) noise->drawn(blob->id.digest);
+  return blob;
 }
 
 }  // namespace collegium

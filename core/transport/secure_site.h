@@ -6,9 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "base/ranges.h"
 #include "base/signature.h"
 #include "federation/events.h"
 #include "federation/secure_terms.h"
+#include "privacy/noisy_sum.h"
 #include "secagg/client.h"
 
 namespace collegium {
@@ -18,6 +20,16 @@ namespace collegium {
 struct SecureIdentity {
   SigningKey key;
   std::vector<secagg::Peer> peers;
+};
+
+// Noise of a sum, and what of it is this site's: its plan, and not the coordinator's word.
+struct SumNoise {
+  double clip = 1;  // no update is longer
+  double noise_multiplier = 0;
+  std::optional<std::int64_t> colluding = {};
+  std::vector<Range> ranges = {};  // of the update that get noise; the rest is 0
+  // Makes durable that the draw with these masked bytes leaves next.
+  std::function<void(const Digest& masked)> drawn = {};
 };
 
 // The secrets of a site in secure aggregation, for the attempt at hand, and the update under its
@@ -36,7 +48,8 @@ class SecureSite {
 
   // Throws ConfigError for terms that this site does not take, ProtocolError for a request that
   // breaks the rules, DataError for an update that has no place in a sum.
-  Answer answer(const at_site::SecureStep& order);
+  // `noise`: each attempt draws its own, once; null for an update that owes none.
+  Answer answer(const at_site::SecureStep& order, const SumNoise* noise = nullptr);
 
   // How many values of the latest masked update were cut at the clip; for the site's own log.
   std::size_t cut() const { return cut_; }
@@ -44,7 +57,10 @@ class SecureSite {
  private:
   void begin(const at_site::SecureStep& order);
   std::vector<secagg::Peer> roster_of(const SecureTerms& terms) const;
-  SharedBlob masked(const StoredResult& stored);
+  SharedBlob masked(const SumNoise* noise);
+  template <class Word>
+  Bytes masked_words(const secagg::IntegerCode& code, const SumNoise* noise);
+  NoisySum noise_of(const SumNoise& noise) const;
 
   std::string site_;
   SecureIdentity identity_;

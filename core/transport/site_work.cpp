@@ -13,6 +13,10 @@ namespace {
 
 constexpr auto kProgressEvery = std::chrono::milliseconds(500);
 
+Reserved reserved(std::uint64_t job, const SiteWork::Spent& spent) {
+  return {job, spent.epsilon, spent.delta, spent.lifetime, spent.ledger};
+}
+
 }  // namespace
 
 SiteJobs::SiteJobs(SiteWork& work, Workers& workers, Post post)
@@ -59,7 +63,7 @@ bool SiteJobs::start(const SiteAction& action) {
       SiteWork::Spent spent;
       const std::string failure = failure_of([&] { spent = work_.reserve(r.task, r.attempt); });
       if (failure.empty())
-        post_(Reserved{r.job, spent.epsilon, spent.delta, spent.lifetime, spent.ledger});
+        post_(reserved(r.job, spent));
       else
         post_(ReservationRefused{r.job, failure});
     });
@@ -90,7 +94,9 @@ bool SiteJobs::start(const SiteAction& action) {
       SiteWork::SecureAnswer answer;
       const std::string failure = failure_of([&] { answer = work_.secure_step(s); });
       if (failure.empty())
-        post_(SecureAnswered{s.job, std::move(answer.bytes), std::move(answer.masked)});
+        post_(SecureAnswered{
+            s.job, std::move(answer.bytes), std::move(answer.masked),
+            answer.spent ? std::optional(reserved(s.job, *answer.spent)) : std::nullopt});
       else
         post_(SecureRefused{s.job, failure});
     });

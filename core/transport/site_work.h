@@ -54,6 +54,7 @@ class SiteWork {
   struct SecureAnswer {
     Bytes bytes;
     SharedBlob masked;
+    std::optional<Spent> spent = {};  // of the step `advertise`, where noise is drawn for the sum
   };
   virtual SecureAnswer secure_step(const at_site::SecureStep& order) = 0;
   virtual void keep_final_model(const Bytes& model) = 0;

@@ -88,7 +88,8 @@ std::vector<PrivacyEvent> TrainerWork::cost_of(const TrainTask& task) {
   const bool is_private = !options_.random || options_.random->is_private();
   std::vector<PrivacyEvent> cost{trainer().cost(task)};
   const Protection& own = protection(task);
-  if (own.site) cost.push_back(charged_for(own.site->event(), is_private || !own.site->noise_here));
+  const bool from_here = own.site && own.site->noise != SitePlan::Noise::coordinator;
+  if (own.site) cost.push_back(charged_for(own.site->event(), is_private || !from_here));
   if (own.mechanism)
     cost.push_back(charged_for(own.mechanism->event(context_of(task)), is_private));
   const auto privacy = PrivacyConfig::read(task.privacy);
@@ -128,7 +129,7 @@ const TrainerWork::Protection& TrainerWork::protection(const TrainTask& task) {
           .remedy = "leave out [mechanism]: the whole update is clipped and noised already"});
     fresh.site =
         SitePlan::of(TrainingConfig::read(task.training), *privacy, options_.n_public, task.rounds);
-    if (fresh.site->noise_here && !options_.random)
+    if (fresh.site->noise != SitePlan::Noise::coordinator && !options_.random)
       throw ConfigError(
           Problem{.what = "this site has no source of noise", .where = "site " + options_.site});
   }
@@ -185,7 +186,7 @@ TrainResult TrainerWork::train_site(const SitePlan& plan, const Floats& model,
          std::string("training failed, and its update counts as zero: ") + error.what()});
   }
   clip_update(delta, trainer().layout(), plan.clip);
-  if (plan.noise_here)
+  if (plan.noise == SitePlan::Noise::site)
     noise_update(delta, trainer().layout(), plan.noise_multiplier * plan.clip, *options_.random);
   result.steps = plan.steps;
   result.weight = plan.weight;
@@ -258,18 +259,37 @@ void TrainerWork::require_secure_identity() const {
                 .remedy = "collect the files from the other hospitals, not from the coordinator"});
 }
 
+std::optional<SumNoise> TrainerWork::noise_of_sum(const TrainTask& task) {
+  const Protection& own = protection(task);
+  if (!own.site || own.site->noise != SitePlan::Noise::sum) return std::nullopt;
+  return SumNoise{.clip = own.site->clip,
+                  .noise_multiplier = own.site->noise_multiplier,
+                  .colluding = PrivacyConfig::read(task.privacy)->colluding,
+                  .ranges = trainable_ranges(trainer().layout()),
+                  .drawn = [this](const Digest& masked) {
+                    if (options_.vault) options_.vault->draw(masked);
+                  }};
+}
+
 SiteWork::SecureAnswer TrainerWork::secure_step(const at_site::SecureStep& order) {
   require_secure_identity();
   if (!secure_)
     secure_ = std::make_unique<SecureSite>(
         options_.site, *options_.secure, *options_.random,
         [this](const StoredResult& result, const Digest& sum) { open_sum(result, sum); });
-  SecureSite::Answer answer = secure_->answer(order);
+  const std::optional<SumNoise> noise = noise_of_sum(order.task);
+  if (noise.has_value() != order.stored.owes_noise)
+    throw ProtocolError(Problem{.what = "the stored update was not made for such a sum",
+                                .where = "site " + options_.site});
+  SecureSite::Answer answer = secure_->answer(order, noise ? &*noise : nullptr);
+  std::optional<Spent> spent;
+  if (noise && options_.vault && order.step == secagg::Step::advertise)
+    spent = options_.vault->reserve_draw(order.task, cost_of(order.task));
   if (order.step == secagg::Step::mask && secure_->cut() > 0)
     log({LogEvent::Level::warning, options_.site,
          std::to_string(secure_->cut()) +
              " values of the update were cut at [secure_aggregation] clip"});
-  return {std::move(answer.bytes), std::move(answer.masked)};
+  return {std::move(answer.bytes), std::move(answer.masked), spent};
 }
 
 void TrainerWork::keep_final_model(const Bytes& model) {

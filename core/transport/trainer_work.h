@@ -28,6 +28,11 @@ class SiteVault {
   virtual SiteWork::Spent reserve(const TrainTask& task, std::uint64_t attempt,
                                   std::span<const PrivacyEvent> cost) = 0;
   virtual void persist(const StoredResult& result, bool charged) = 0;
+  // The same for one draw of the noise of a sum: a charge of the round that nothing left under yet.
+  virtual SiteWork::Spent reserve_draw(const TrainTask& task,
+                                       std::span<const PrivacyEvent> cost) = 0;
+  // Durable when it returns: that charge is released, by masked bytes with this hash.
+  virtual void draw(const Digest& masked) = 0;
   // As in SiteWork.
   virtual void record(const Record&) {}
   virtual std::optional<LedgerPosition> recorded() { return {}; }
@@ -97,6 +102,8 @@ class TrainerWork final : public SiteWork {
   // Of this very task: a task need not ask for what the first one asked for.
   const Protection& protection(const TrainTask& task);
   std::vector<Metric> metrics_of(const Floats& model, const TrainTask& task);
+  // Of a task whose sum is noised; empty otherwise.
+  std::optional<SumNoise> noise_of_sum(const TrainTask& task);
   TrainResult train_site(const SitePlan& plan, const Floats& model, std::span<float> delta,
                          const TrainTask& task, const Progress& progress);
 

@@ -89,9 +89,14 @@ class SiteDP:
         Standard deviation of the noise, divided by the sensitivity of what it is added to.
     delta : float
         Probability mass the guarantee leaves out; it has to be well below one over the number of sites.
-    where : {"site", "coordinator"}
-        Who adds the noise: each site to its own update, so that nobody has to be trusted, or the coordinator once a
-        round to the aggregate, which takes far less noise and asks for an aggregator that bounds its sensitivity.
+    where : {"site", "sum", "coordinator"}
+        Where the noise is: in each site's own update, so that nobody has to be trusted; in the sum of secure
+        aggregation, to which each site adds its share, so that few sites have to be (``colluding``); or in the
+        aggregate, by the coordinator once a round. The last two take far less noise than the first. The last asks for
+        an aggregator that bounds its sensitivity.
+    colluding : int, optional
+        With ``where="sum"``: sites that may be in league with the coordinator, whose shares count for nothing. Default:
+        as many as may be missing from a sum, and at least 1.
     max_weight : float, optional
         Weight that no site exceeds; needed with ``where="coordinator"`` and ``weighting="subjects"``.
 
@@ -105,7 +110,8 @@ class SiteDP:
     epsilon: float | None = None
     noise_multiplier: float | None = None
     delta: float = 1e-3
-    where: Literal["site", "coordinator"] = "site"
+    where: Literal["site", "sum", "coordinator"] = "site"
+    colluding: int | None = None
     max_weight: float | None = None
 
     def settings(self) -> dict[str, Any]:
@@ -119,6 +125,8 @@ class SiteDP:
         for key in ("epsilon", "noise_multiplier", "max_weight"):
             if getattr(self, key) is not None:
                 table[key] = float(getattr(self, key))
+        if self.colluding is not None:
+            table["colluding"] = int(self.colluding)
         return table
 
 

@@ -20,6 +20,8 @@ def _mechanism(settings: dict[str, Any]) -> str:
         return "no privacy"
     if settings.get("unit", "patient") == "patient":
         return "DP-SGD, Poisson sampling"
+    if settings.get("where") == "sum":
+        return "clipped updates, discrete Gaussian noise that the sites add to their sum together"
     return f"clipped updates, Gaussian noise added by the {settings.get('where', 'site')}"
 
 
@@ -169,6 +171,9 @@ class Run:
             against = (
                 "the other sites, and whoever has a model of the run; the coordinator is trusted"
             )
+        if where == "sum":
+            league = settings.get("colluding", "as many as may be missing from a sum")
+            against = f"everybody, the coordinator in league with some sites ({league}) included"
         if spent["epsilon"].max() == float("inf"):
             against = "nobody"
         return {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <random>
 
+#include "collegium/error.h"
 #include "federation/desks.h"
 #include "federation/secure_terms.h"
 #include "secagg/messages.h"
@@ -32,12 +33,15 @@ class SeededRandom final : public SecureRandom {
 // Sites whose results are stored; three are needed.
 class SumDesk : public CoordinatorDesk {
  public:
-  explicit SumDesk(std::vector<std::string> sites) {
+  explicit SumDesk(std::vector<std::string> sites, std::optional<SumNoise> its_noise = {},
+                   double margin = 0)
+      : noise_(std::move(its_noise)) {
     options.sites = std::move(sites);
     options.min_sites = 3;
     terms_.sites = options.sites;
     terms_.threshold = terms_.minimum = 3;
     terms_.scale_bits = 8;
+    terms_.margin = margin;
     terms_.life = "1";
     std::vector<SigningKey> keys;
     for (const std::string& site : options.sites) {
@@ -56,7 +60,7 @@ class SumDesk : public CoordinatorDesk {
     ResultBody body;
     body.model = model()->id.digest;
     body.weight = 1;
-    const Bytes advert = sites_.at(site)->answer(step_of(Step::advertise, {})).bytes;
+    const Bytes advert = sites_.at(site)->answer(step_of(Step::advertise, {}), noise()).bytes;
     body.update = {Blob::of(advert).id, true};
     message(site, Kind::result, 1, body.write(), advert);
   }
@@ -69,7 +73,7 @@ class SumDesk : public CoordinatorDesk {
     for (const auto& [site, request] : asked) {
       if (!only.empty() && site != only) continue;
       const Step step = SecureBody::read(request.body).step;
-      const auto answer = sites_.at(site)->answer(step_of(step, request.payload));
+      const auto answer = sites_.at(site)->answer(step_of(step, request.payload), noise());
       SecureBody body{.attempt = 1, .step = step};
       if (answer.masked) body.update = BlobNote{answer.masked->id, true};
       message(site, Kind::secured, 1, body.write(),
@@ -86,17 +90,48 @@ class SumDesk : public CoordinatorDesk {
             .step = step,
             .request = request,
             .stored = {options.run, 1, 1, model()->id.digest, body.write(), blob_with(4, 0.5f)},
-            .network = options.network,
-            .training = options.training,
-            .privacy = {},
-            .mechanism = {},
+            .task = {.network = options.network, .training = options.training},
             .secure_aggregation = options.secure_aggregation};
   }
 
+  const SumNoise* noise() const { return noise_ ? &*noise_ : nullptr; }
+
+  std::optional<SumNoise> noise_;
   SecureTerms terms_;
   SeededRandom random_;
   std::map<std::string, std::unique_ptr<SecureSite>> sites_;
 };
+
+// The updates are four times 0.5: their norm is 1.
+SumNoise noise_with_clip(double clip, std::vector<Digest>* drawn = nullptr) {
+  return {.clip = clip,
+          .noise_multiplier = 1,
+          .ranges = {{0, 4}},
+          .drawn = [drawn](const Digest& hash) {
+            if (drawn) drawn->push_back(hash);
+          }};
+}
+
+TEST(SiteInANoisedSum, IsDrawnForOnceAnAttemptAndChargedByTheHashOfWhatLeaves) {
+  std::vector<Digest> drawn;
+  SumDesk desk({"guys", "kings", "leeds"}, noise_with_clip(2, &drawn), 1e6);
+  desk.answer();  // share
+  EXPECT_TRUE(drawn.empty());
+  desk.answer();  // mask
+  ASSERT_EQ(drawn.size(), 3u);
+  desk.answer();  // the same again, where the step is still the mask
+  EXPECT_EQ(drawn.size(), 3u);
+}
+
+TEST(SiteInANoisedSum, RefusesAnUpdateThatIsLongerThanItsNoiseIsMadeFor) {
+  SumDesk desk({"guys", "kings", "leeds"}, noise_with_clip(0.99), 1e6);
+  desk.answer();
+  EXPECT_THROW(desk.answer(), DataError);
+}
+
+TEST(SiteInANoisedSum, RefusesTermsThatLeaveNoRoomForTheNoise) {
+  EXPECT_THROW(SumDesk({"guys", "kings", "leeds"}, noise_with_clip(2), 100), ConfigError);
+}
 
 // A sum that holds a vector whose site is not named in it opens to noise.
 TEST(CoordinatorSum, NamesAsASurvivorWhoseUpdateIsBeingAddedWhateverBecomesOfIt) {

@@ -49,51 +49,128 @@ TEST(SecureSession, ChangesWithEverythingThatSitesMustSeeAlike) {
   EXPECT_EQ(ids.size(), 8u);
 }
 
-// A coordinator that asks for a sum first, and for the update itself once it is trained.
-TEST(SecureSite, AnUpdateTrainedForASumDoesNotLeaveAsItIsWhereThePolicyRequiresSums) {
+// A site that was welcomed to a run and is asked for its first round.
+class AskedSite : public testing::Test {
+ protected:
+  template <class Wanted>
+  static std::optional<Wanted> find(const SiteActions& actions) {
+    for (const SiteAction& action : actions)
+      if (const auto* found = std::get_if<Wanted>(&action)) return *found;
+    return std::nullopt;
+  }
+  static Instructions sums() {
+    const SecureTerms terms{.sites = {"s1", "s2", "s3"}, .threshold = 3, .minimum = 3, .life = "1"};
+    Instructions asked;
+    asked.secure_aggregation = terms.write();
+    return asked;
+  }
+  static Instructions noised_sums() {
+    Instructions asked = sums();
+    asked.privacy.set("unit", "site");
+    asked.privacy.set("where", "sum");
+    return asked;
+  }
+  static std::string code_of_failure(const SiteActions& actions) {
+    const auto sent = find<at_site::Send>(actions);
+    if (!sent || sent->message.kind != Kind::failed) return "";
+    return ReasonBody::read(sent->message.body).code;
+  }
+
+  void join() {
+    options.name = "s1";
+    options.layout = "layout";
+    site.emplace(options);
+    const auto joined = site->handle(Started{1});
+    const auto request = std::get<at_site::Send>(joined.at(0)).message.request;
+    site->handle(at_site::MessageFrom{
+        {Kind::welcome, run, 1, request, WelcomeBody{"run", "layout", 1, sums(), {}}.write(), {}}});
+  }
+  SiteActions task(const Instructions& asked) {
+    const TaskBody body{.deadline = 60, .model = {model->id, true}, .instructions = asked};
+    return site->handle(at_site::MessageFrom{{Kind::task, run, 1, 0, body.write(1), model->bytes}});
+  }
+  SiteActions trained(std::uint64_t job) {
+    TrainResult result;
+    result.steps = 1;
+    return site->handle(at_site::Trained{job, result, blob_with(5, 2)});
+  }
+
   SiteOptions options;
-  options.name = "s1";
-  options.layout = "layout";
+  std::optional<Site> site;
+  const RunId run{7};
+  const SharedBlob model = blob_with(5, 1);
+};
+
+// A coordinator that asks for a sum first, and for the update itself once it is trained.
+TEST_F(AskedSite, DoesNotGiveAsItIsWhatItTrainedForASumWhereThePolicyRequiresSums) {
   options.policy = [](const Settings& task) -> std::optional<PolicyRefusal> {
     if (!task.table("secure_aggregation").keys().empty()) return std::nullopt;
     return PolicyRefusal{"secure_aggregation", "only in sums"};
   };
-  Site site(options);
-  const auto joined = site.handle(Started{1});
-  const auto request = std::get<at_site::Send>(joined.at(0)).message.request;
-  SecureTerms terms{.sites = {"s1", "s2", "s3"}, .threshold = 3, .minimum = 3, .life = "1"};
-  Instructions sums;
-  sums.secure_aggregation = terms.write();
-  const RunId run{7};
-  site.handle(at_site::MessageFrom{
-      {Kind::welcome, run, 1, request, WelcomeBody{"run", "layout", 1, sums, {}}.write(), {}}});
-  const SharedBlob model = blob_with(5, 1);
-  const auto task = [&](const Instructions& asked) {
-    const TaskBody body{.deadline = 60, .model = {model->id, true}, .instructions = asked};
-    return site.handle(at_site::MessageFrom{{Kind::task, run, 1, 0, body.write(1), model->bytes}});
-  };
-  const auto find = [](const SiteActions& actions, auto kind) {
-    using Wanted = decltype(kind);
-    for (const SiteAction& action : actions)
-      if (const auto* found = std::get_if<Wanted>(&action)) return std::optional(*found);
-    return std::optional<Wanted>();
-  };
-  const auto order = find(task(sums), at_site::Train{});
+  join();
+  const auto order = find<at_site::Train>(task(sums()));
   ASSERT_TRUE(order);
-  TrainResult result;
-  result.steps = 1;
-  const auto keep =
-      find(site.handle(at_site::Trained{order->job, result, blob_with(5, 2)}), at_site::Persist{});
+  const auto keep = find<at_site::Persist>(trained(order->job));
   ASSERT_TRUE(keep);
-  EXPECT_TRUE(find(site.handle(at_site::Persisted{keep->job}), at_site::SecureStep{}));
+  EXPECT_TRUE(find<at_site::SecureStep>(site->handle(at_site::Persisted{keep->job})));
 
   const SiteActions answered = task(Instructions{});
-  const auto serve = find(answered, at_site::Serve{});
+  const auto serve = find<at_site::Serve>(answered);
   EXPECT_TRUE(!serve || !serve->blob);
-  const auto sent = find(answered, at_site::Send{});
+  EXPECT_EQ(code_of_failure(answered), "policy");
+}
+
+// The update is without noise until it is masked: no disk, no ledger and no line sees it before.
+TEST_F(AskedSite, KeepsInMemoryWhatOwesItsNoise) {
+  join();
+  const SiteActions asked = task(noised_sums());
+  EXPECT_FALSE(find<at_site::Reserve>(asked)) << "charged when it is drawn";
+  const auto order = find<at_site::Train>(asked);
+  ASSERT_TRUE(order);
+  const SiteActions after = trained(order->job);
+  EXPECT_FALSE(find<at_site::Persist>(after));
+  EXPECT_FALSE(find<at_site::Send>(after));
+  const auto step = find<at_site::SecureStep>(after);
+  ASSERT_TRUE(step);
+  EXPECT_TRUE(step->stored.owes_noise);
+}
+
+// Asked for the sum first, then for the update itself, or under a sum without noise.
+TEST_F(AskedSite, TrainsAnewRatherThanGiveAnUpdateThatOwesItsNoise) {
+  for (const bool in_a_sum : {false, true}) {
+    join();
+    const auto order = find<at_site::Train>(task(noised_sums()));
+    ASSERT_TRUE(order);
+    trained(order->job);
+    const SiteActions answered = task(in_a_sum ? sums() : Instructions{});
+    EXPECT_TRUE(find<at_site::Train>(answered));
+    EXPECT_FALSE(find<at_site::Send>(answered));
+    const auto serve = find<at_site::Serve>(answered);
+    EXPECT_TRUE(!serve || !serve->blob);
+    EXPECT_FALSE(find<at_site::SecureStep>(answered));
+  }
+}
+
+TEST_F(AskedSite, RefusesNoiseOfASumThatIsNone) {
+  join();
+  Instructions asked = noised_sums();
+  asked.secure_aggregation = {};
+  EXPECT_EQ(code_of_failure(task(asked)), "privacy");
+}
+
+TEST_F(AskedSite, SaysWithItsKeysWhatTheDrawIsCharged) {
+  join();
+  const auto order = find<at_site::Train>(task(noised_sums()));
+  ASSERT_TRUE(order);
+  const auto step = find<at_site::SecureStep>(trained(order->job));
+  ASSERT_TRUE(step);
+  const auto sent = find<at_site::Send>(site->handle(at_site::SecureAnswered{
+      step->job, blob_with(2, 1)->bytes, nullptr,
+      at_site::Reserved{.job = step->job, .epsilon = 3, .delta = 1e-3, .lifetime = 4}}));
   ASSERT_TRUE(sent);
-  EXPECT_EQ(sent->message.kind, Kind::failed);
-  EXPECT_EQ(ReasonBody::read(sent->message.body).code, "policy");
+  const ResultBody body = ResultBody::read(sent->message.body);
+  EXPECT_EQ(body.epsilon, 3);
+  EXPECT_EQ(body.lifetime, 4);
 }
 
 }  // namespace

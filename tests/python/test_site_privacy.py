@@ -12,7 +12,7 @@ from test_federation import linear, weights
 
 def private(rounds: int = 3, where: str = "site", **changes) -> cg.Federation:
     options = {"noise_multiplier": 4.0, "delta": 1e-3, "clip": 0.5, "where": where}
-    keys = ("noise_multiplier", "epsilon", "delta", "clip", "max_weight")
+    keys = ("noise_multiplier", "epsilon", "delta", "clip", "max_weight", "colluding")
     options.update({key: changes.pop(key) for key in keys if key in changes})
     return linear(rounds=rounds, weighting="equal", privacy=cg.SiteDP(**options), **changes)
 
@@ -46,10 +46,23 @@ def test_noise_at_the_sites_is_charged_to_each(regression_sites, tmp_path: Path)
     assert "coordinator included" in run.guarantee["against"]
 
 
+def test_noise_of_the_sum_costs_each_site_the_same_and_says_against_whom(
+    regression_sites, tmp_path: Path
+) -> None:
+    run = private(where="sum", colluding=1, secure_aggregation=True).simulate(
+        regression_sites, folder=tmp_path / "run", progress=False
+    )
+    assert run.releases.empty
+    # Balle and Wang 2018, Thm. 8, at mu = sqrt(3) / 4, solved outside this program.
+    assert run.guarantee["epsilon"] == pytest.approx(1.138517, abs=1e-5)
+    assert "in league with some sites (1)" in run.guarantee["against"]
+    assert all("add to their sum together" in how for how in run.privacy["mechanism"])
+
+
 def test_two_private_runs_of_one_seed_differ(regression_sites, tmp_path: Path) -> None:
-    for where in ("site", "coordinator"):
+    for where in ("site", "sum", "coordinator"):
         runs = [
-            private(where=where).simulate(
+            private(where=where, secure_aggregation=where == "sum").simulate(
                 regression_sites, folder=tmp_path / f"{where}-{i}", progress=False
             )
             for i in range(2)

@@ -116,6 +116,43 @@ TEST(LedgerVault, WhatWasReleasedIsNeverDrawnAgain) {
   EXPECT_NO_THROW(open.spend(1, 2)) << "another output is another charge";
 }
 
+// A run of five rounds has five draws on its schedule, whatever they were drawn for. What was
+// reserved and never left is reserved still.
+TEST(LedgerVault, EachDrawOfNoiseForASumIsAChargeOfItsOwn) {
+  const TemporaryFolder folder;
+  const auto reserve = [](OpenVault& open) {
+    return open.vault.reserve_draw(task_of(1), rounds_of(1)).epsilon;
+  };
+  double scheduled = 0;
+  {
+    OpenVault open(folder.path());
+    scheduled = reserve(open);
+    for (int again = 0; again < 5; ++again) EXPECT_EQ(reserve(open), scheduled);
+  }
+  OpenVault open(folder.path());
+  for (std::uint8_t draw = 0; draw < 5; ++draw) {
+    EXPECT_EQ(reserve(open), scheduled);
+    open.vault.draw(Digest{draw});
+  }
+  const double sixth = reserve(open);
+  EXPECT_GT(sixth, scheduled) << "other noise over the same update";
+  EXPECT_EQ(reserve(open), sixth);
+  open.vault.draw(Digest{6});
+  EXPECT_GT(reserve(open), sixth);
+  EXPECT_FALSE(open.vault.stored()) << "an update that owes its noise is not kept";
+}
+
+TEST(LedgerVault, ADrawBeyondTheBudgetIsRefused) {
+  const TemporaryFolder folder, other;
+  const double schedule = OpenVault(folder.path()).spend(1).epsilon;
+  OpenVault open(other.path(), schedule * 1.001);
+  for (std::uint8_t draw = 0; draw < 5; ++draw) {
+    open.vault.reserve_draw(task_of(1), rounds_of(1));
+    open.vault.draw(Digest{draw});
+  }
+  EXPECT_THROW(open.vault.reserve_draw(task_of(1), rounds_of(1)), BudgetExhausted);
+}
+
 TEST(LedgerVault, ChargesTheWholeRunWhenItBegins) {
   const TemporaryFolder folder;
   OpenVault open(folder.path());

@@ -3,6 +3,7 @@
 
 #include <mutex>
 
+#include "federation/secure_terms.h"
 #include "runtime/ledger_vault.h"
 #include "runtime/secure_federation.h"
 #include "runtime/simulate.h"
@@ -149,6 +150,26 @@ TEST(SecureRun, IsRefusedWhereItCannotBeKept) {
                       "[privacy]\nunit = 'site'\nwhere = 'coordinator'\nclip = 1\nepsilon = 8\n"
                       "delta = 1e-3\n"),
               HasSubstr("[privacy] where"));
+}
+
+// Two sums of one round need threshold signers each, so 2t - n of the signers are the same ones,
+// and one of them at least is honest.
+TEST(SecureTerms, CountsOutWhoMayBeInLeagueWithTheCoordinator) {
+  const auto honest = [](std::uint32_t sites, std::uint32_t threshold, std::uint32_t minimum,
+                         std::optional<std::int64_t> colluding) {
+    return SecureTerms{
+        .sites = std::vector<std::string>(sites), .threshold = threshold, .minimum = minimum}
+        .honest(colluding);
+  };
+  EXPECT_EQ(honest(5, 4, 4, {}), 3u);
+  EXPECT_EQ(honest(5, 4, 5, 2), 3u);
+  EXPECT_EQ(honest(3, 3, 3, {}), 2u);
+  EXPECT_EQ(honest(3, 3, 3, 2), 1u);
+  EXPECT_EQ(honest(10, 7, 8, {}), 5u);
+  EXPECT_EQ(honest(10, 7, 8, 0), 8u);
+  EXPECT_THROW(honest(5, 4, 5, 3), ConfigError);
+  EXPECT_THROW(honest(3, 3, 3, 3), ConfigError) << "nobody would be left";
+  EXPECT_THROW(honest(5, 4, 5, -1), ConfigError);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "config/federation_config.h"
+#include "federation/secure_terms.h"
 
 namespace collegium {
 namespace {
@@ -71,6 +72,32 @@ TEST(SitePolicy, HoldsToTheUnitAndToWhoAddsTheNoise) {
       policy("[privacy]\nunit = 'site'\nwhere = 'coordinator'\nepsilon = 3\ndelta = 1e-3");
   EXPECT_EQ(refusal(trusting, task(central)), "allowed");
   EXPECT_EQ(refusal(trusting, task(local)), "allowed");
+}
+
+// Five sites, four of them in a sum: one in league with the coordinator is the usual number.
+TEST(SitePolicy, TakesNoiseOfTheSumOnlyWhereItSaysSo) {
+  const auto sums = [](const std::string& more) {
+    Settings body =
+        task("[privacy]\nunit = 'site'\nwhere = 'sum'\nepsilon = 2\ndelta = 1e-3\n" + more);
+    body.set("secure_aggregation",
+             SecureTerms{.sites = {"a", "b", "c", "d", "e"}, .threshold = 4, .minimum = 4}.write());
+    return body;
+  };
+  const std::string floor = "epsilon = 3\ndelta = 1e-3\n";
+  const PolicyConfig own = policy("[privacy]\nunit = 'site'\n" + floor);
+  EXPECT_THAT(refusal(own, sums("")), HasSubstr("noise of the other sites"));
+  const PolicyConfig one = policy("[privacy]\nunit = 'site'\nwhere = 'sum'\n" + floor);
+  EXPECT_EQ(refusal(one, sums("")), "allowed");
+  EXPECT_THAT(refusal(one, sums("colluding = 0")), HasSubstr("in league"));
+  const PolicyConfig two =
+      policy("[privacy]\nunit = 'site'\nwhere = 'sum'\ncolluding = 2\n" + floor);
+  EXPECT_THAT(refusal(two, sums("")), HasSubstr("in league"));
+  EXPECT_EQ(refusal(two, sums("colluding = 2")), "allowed");
+  EXPECT_THAT(refusal(one, sums("colluding = 3")), HasSubstr("colluding"))
+      << "so many could break the sum itself";
+  const std::string central =
+      "[privacy]\nunit = 'site'\nwhere = 'coordinator'\nepsilon = 2\ndelta = 1e-3";
+  EXPECT_THAT(refusal(one, task(central)), HasSubstr("not taken on trust"));
 }
 
 TEST(SitePolicy, RefusesATableThatCannotBeKeptHere) {

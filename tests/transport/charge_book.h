@@ -17,8 +17,14 @@ class ChargeBook final : public SiteVault {
     return {};
   }
   void persist(const StoredResult&, bool) override {}
+  SiteWork::Spent reserve_draw(const TrainTask& task, std::span<const PrivacyEvent> cost) override {
+    ++draws_reserved;
+    return reserve(task, 1, cost);
+  }
+  void draw(const Digest&) override { ++drawn; }
   void open_sum(const StoredResult&, const Digest&) override {}
   std::vector<PrivacyEvent> scheduled, charged;
+  int draws_reserved = 0, drawn = 0;
 };
 
 }  // namespace collegium::toy
