@@ -6,6 +6,7 @@
 #include "collegium/privacy.h"
 #include "model/safetensors.h"
 #include "privacy/accountant.h"
+#include "runtime/clipped_toys.h"
 #include "runtime/secure_federation.h"
 #include "runtime/simulate.h"
 #include "support/expect_problem.h"
@@ -18,8 +19,6 @@ namespace {
 using namespace toy;
 using testing::HasSubstr;
 
-constexpr std::size_t kSize = 4000;
-constexpr double kClip = 2;  // the toys' updates are longer than that
 constexpr double kMultiplier = 5;
 
 struct Ran {
@@ -59,24 +58,6 @@ Ran run(const std::filesystem::path& folder, const std::string& toml, bool last_
   return ran;
 }
 
-// Mean square of what the first round's model has beside the mean of the clipped updates.
-double noise_variance(const std::vector<float>& model, std::size_t sites) {
-  std::vector<double> mean(kSize, 0.0);
-  for (std::size_t site = 0; site < sites; ++site) {
-    double squares = 0;
-    for (std::size_t i = 0; i < kSize; ++i) squares += std::pow(0.25 * target_of(site, i), 2);
-    for (std::size_t i = 0; i < kSize; ++i)
-      mean[i] +=
-          0.25 * target_of(site, i) * kClip / std::sqrt(squares) / static_cast<double>(sites);
-  }
-  double squares = 0;
-  for (std::size_t i = 0; i < kSize; ++i) squares += std::pow(model[i] - mean[i], 2);
-  return squares / kSize;
-}
-
-// The mean square of 4000 normals misses 1 +- 0.146 with probability below 1e-10.
-constexpr double kTolerance = 0.146;
-
 // Of five sites, four in a sum at the least and one in league with the coordinator, three make up
 // (z clip)^2: each adds a third of it, whoever is there.
 TEST(NoiseOfTheSum, IsWhatTheFewestHonestSitesHaveToAddTogether) {
@@ -84,7 +65,7 @@ TEST(NoiseOfTheSum, IsWhatTheFewestHonestSitesHaveToAddTogether) {
   const Ran ran = run(folder.path(), text(folder.path(), "min_sites = 4"));
   ASSERT_EQ(ran.result.outcome, Outcome::finished) << ran.result.reason;
   const double in_the_mean = 5.0 / 3 * std::pow(kMultiplier * kClip, 2) / 25;
-  EXPECT_NEAR(noise_variance(ran.model, 5) / in_the_mean, 1, kTolerance);
+  EXPECT_NEAR(noise_variance(ran.model, clipped_mean(5, 5)) / in_the_mean, 1, kTolerance);
 }
 
 TEST(NoiseOfTheSum, IsStillEnoughWhereASiteIsMissing) {
@@ -93,7 +74,7 @@ TEST(NoiseOfTheSum, IsStillEnoughWhereASiteIsMissing) {
   ASSERT_EQ(ran.result.outcome, Outcome::finished) << ran.result.reason;
   EXPECT_EQ(ran.rounds.at(0).contributions.at(4).state, Contribution::State::failed);
   const double in_the_mean = 4.0 / 3 * std::pow(kMultiplier * kClip, 2) / 16;
-  EXPECT_NEAR(noise_variance(ran.model, 4) / in_the_mean, 1, kTolerance);
+  EXPECT_NEAR(noise_variance(ran.model, clipped_mean(4, 4)) / in_the_mean, 1, kTolerance);
 }
 
 TEST(NoiseOfTheSum, CostsWhatTheGaussianMechanismDoes) {

@@ -6,6 +6,7 @@
 
 #include "collegium/vector_ops.h"
 #include "model/safetensors.h"
+#include "runtime/clipped_toys.h"
 #include "runtime/simulate.h"
 #include "store/run_store.h"
 #include "support/temporary_folder.h"
@@ -16,9 +17,6 @@ namespace {
 
 using namespace toy;
 using testing::HasSubstr;
-
-constexpr std::size_t kSize = 4000;
-constexpr double kClip = 2;  // the toys' updates are longer than that
 
 struct Ran {
   DriverResult result;
@@ -63,30 +61,6 @@ Ran run(const std::filesystem::path& folder, const std::string& privacy, int rou
     ran.model = load_safetensors(folder / "model.safetensors").values;
   return ran;
 }
-
-// The mean of the first round's clipped updates, without noise.
-std::vector<double> clipped_mean(int sites, int divisor) {
-  std::vector<double> mean(kSize, 0.0);
-  for (int site = 0; site < sites; ++site) {
-    double squares = 0;
-    for (std::size_t i = 0; i < kSize; ++i)
-      squares += std::pow(0.25 * target_of(static_cast<std::size_t>(site), i), 2);
-    for (std::size_t i = 0; i < kSize; ++i)
-      mean[i] += 0.25 * target_of(static_cast<std::size_t>(site), i) * kClip / std::sqrt(squares) /
-                 divisor;
-  }
-  return mean;
-}
-
-// Mean square of what the model has beside `expected`.
-double noise_variance(const std::vector<float>& model, const std::vector<double>& expected) {
-  double squares = 0;
-  for (std::size_t i = 0; i < kSize; ++i) squares += std::pow(model[i] - expected[i], 2);
-  return squares / kSize;
-}
-
-// The mean square of 4000 normals misses 1 +- 0.146 with probability below 1e-10.
-constexpr double kTolerance = 0.146;
 
 TEST(SitePrivacy, EachSiteClipsItsUpdateAndAddsItsOwnNoise) {
   const TemporaryFolder folder;
