@@ -25,8 +25,7 @@ inline void stop_on_signals() {
   std::signal(SIGTERM, request);
 }
 
-// Says what was wrong. Whoever pressed Ctrl-C, at the question for a passphrase too, has stopped
-// it.
+// Says what was wrong. Ctrl-C, at the question for a passphrase too, is a stop.
 inline int ended_by(const char* program, const std::exception& error) {
   std::fprintf(stderr, "%s: %s\n", program, error.what());
   if (stop_handle().requested()) return kStopped;

@@ -32,7 +32,7 @@ SecureTerms SecureTerms::read(const Settings& table) {
           .clip = table.number_in("clip", 0, 0, kMost),
           .max_weight = table.number_in("max_weight", 0, 0, kMost),
           .scale_bits = static_cast<int>(table.integer_in("scale_bits", 0, -64, 52)),
-          .margin = table.contains("margin") ? table.number_in("margin", 0, 0, kMost) : 0.0,
+          .margin = table.number_in("margin", 0, 0, kMost),
           .life = table.text("life")};
 }
 

@@ -71,12 +71,7 @@ void Site::State::announce_advert(bool first) {
                   .ledger = own.ledger,
                   .recorded = own.recorded,
                   .update = {Blob::of(*advert).id, true}};
-  if (stored->owes_noise && charge) {
-    body.epsilon = charge->epsilon;
-    body.lifetime = charge->lifetime;
-    body.delta = charge->delta;
-    body.ledger = charge->ledger;
-  }
+  if (stored->owes_noise) state_charge(body);
   Settings text = body.write();
   if (options.signing) {
     const std::string claim = contribution_statement(run, options.name, stored->round, body);

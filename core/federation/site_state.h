@@ -129,6 +129,7 @@ struct Site::State {
   void give_up_model(const std::string& why);
   void reserve();  // once model and trainer are there
   void train();
+  void state_charge(ResultBody& body) const;  // if there is one
   void fail(const std::string& code, const std::string& text, const std::string& own_text = {});
   void send_failure();
   void release();  // announce, now or when it is time

@@ -212,12 +212,7 @@ void Site::State::on(const at_site::Trained& event) {
     body.note = result.note;
   }
   if (!result.note.empty()) log(Level::info, result.note);
-  if (charge) {
-    body.epsilon = charge->epsilon;
-    body.delta = charge->delta;
-    body.lifetime = charge->lifetime;
-    body.ledger = charge->ledger;
-  }
+  state_charge(body);
   const std::uint64_t attempt = charge_attempt();
   storing = StoredResult{run,          task->round,  attempt,      task->body.model.id.digest,
                          body.write(), event.update, noises_sums()};
@@ -230,6 +225,14 @@ void Site::State::on(const at_site::Trained& event) {
   phase = Phase::storing;
   job = ++jobs;
   act(at_site::Persist{job, *storing, charge.has_value()});
+}
+
+void Site::State::state_charge(ResultBody& body) const {
+  if (!charge) return;
+  body.epsilon = charge->epsilon;
+  body.delta = charge->delta;
+  body.lifetime = charge->lifetime;
+  body.ledger = charge->ledger;
 }
 
 void Site::State::on(const at_site::TrainFailed& event) {

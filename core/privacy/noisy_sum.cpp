@@ -19,9 +19,9 @@
 namespace collegium {
 namespace {
 
-constexpr double kRounding = 9;  // variance that the step from continuous to integer noise costs
-constexpr double kFinestShare = 18;  // sums of narrower ones are not close to a discrete Gaussian
-constexpr double kLargest = 0x1p50;  // that DiscreteGaussian takes
+constexpr double kRounding = 9;     // variance that the step from continuous to integer noise costs
+constexpr double kLeastShare = 18;  // sums of narrower ones are not close to a discrete Gaussian
+constexpr double kLargest = 0x1p50;      // that DiscreteGaussian takes
 constexpr double kUpward = 1 + 0x1p-50;  // over the rounding of the two products
 
 }  // namespace
@@ -30,7 +30,7 @@ NoisySum NoisySum::of(double clip, double noise_multiplier, int scale_bits, std:
   const double deviation = std::ldexp(noise_multiplier * clip, scale_bits);
   const double variance = std::ceil(deviation * deviation * kUpward + kRounding);
   const bool is_number = noise_multiplier > 0 && clip > 0 && honest > 0;
-  if (!is_number || !(variance <= kLargest) || deviation * deviation < kFinestShare * honest)
+  if (!is_number || !(variance <= kLargest) || deviation * deviation < kLeastShare * honest)
     throw ConfigError(
         {.what = "no exact noise fits the grid of the sum",
          .where = "[secure_aggregation] scale_bits",

@@ -28,6 +28,7 @@ struct SitePlan {
   static SitePlan of(const TrainingConfig& training, const PrivacyConfig& privacy,
                      std::int64_t n_public, std::uint64_t rounds);
   PrivacyEvent event() const;  // of one round
+  bool site_draws() const { return noise != Noise::coordinator; }
 };
 
 // The weight that no site exceeds, known before anybody joins. ConfigError when there is none.

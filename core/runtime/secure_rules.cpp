@@ -1,6 +1,5 @@
 #include "runtime/secure_rules.h"
 
-#include <algorithm>
 #include <random>
 #include <string>
 

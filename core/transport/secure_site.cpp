@@ -9,6 +9,14 @@
 #include "transport/float_bytes.h"
 
 namespace collegium {
+
+secagg::Session session_of(const at_site::SecureStep& step, std::vector<secagg::Peer> roster) {
+  return secure_session({step.stored.run, step.stored.round, step.attempt, step.stored.model},
+                        {step.task.network, step.task.training, step.task.privacy,
+                         step.task.mechanism, step.secure_aggregation},
+                        std::move(roster));
+}
+
 SecureSite::SecureSite(std::string site, SecureIdentity identity, SecureRandom& random, Book book)
     : site_(std::move(site)),
       identity_(std::move(identity)),
@@ -44,13 +52,8 @@ void SecureSite::begin(const at_site::SecureStep& order) {
   result_ = order.stored;
   terms_ = SecureTerms::read(order.secure_aggregation);
   terms_->code();  // the overflow rule
-  secagg::Session session =
-      secure_session({order.stored.run, order.stored.round, order.attempt, order.stored.model},
-                     {order.task.network, order.task.training, order.task.privacy,
-                      order.task.mechanism, order.secure_aggregation},
-                     roster_of(*terms_));
   client_ = std::make_unique<secagg::SecureAggregationClient>(
-      std::move(session), terms_->number_of(site_), identity_.key, random_,
+      session_of(order, roster_of(*terms_)), terms_->number_of(site_), identity_.key, random_,
       [this](const secagg::SiteList& survivors) {
         Hasher hasher;  // of who is in the sum, and of what this site has in it
         for (const std::uint32_t survivor : survivors) hasher.add(terms_->sites[survivor - 1]);

@@ -32,6 +32,9 @@ struct SumNoise {
   std::function<void(const Digest& masked)> drawn = {};
 };
 
+// The session of the attempt that a step belongs to.
+secagg::Session session_of(const at_site::SecureStep& step, std::vector<secagg::Peer> roster);
+
 // The secrets of a site in secure aggregation, for the attempt at hand, and the update under its
 // masks. The coordinator's terms are looked at, not trusted: sites must be exactly those pinned,
 // the threshold and the overflow rule are the site's own arithmetic.

@@ -88,8 +88,8 @@ std::vector<PrivacyEvent> TrainerWork::cost_of(const TrainTask& task) {
   const bool is_private = !options_.random || options_.random->is_private();
   std::vector<PrivacyEvent> cost{trainer().cost(task)};
   const Protection& own = protection(task);
-  const bool from_here = own.site && own.site->noise != SitePlan::Noise::coordinator;
-  if (own.site) cost.push_back(charged_for(own.site->event(), is_private || !from_here));
+  if (own.site)
+    cost.push_back(charged_for(own.site->event(), is_private || !own.site->site_draws()));
   if (own.mechanism)
     cost.push_back(charged_for(own.mechanism->event(context_of(task)), is_private));
   const auto privacy = PrivacyConfig::read(task.privacy);
@@ -129,7 +129,7 @@ const TrainerWork::Protection& TrainerWork::protection(const TrainTask& task) {
           .remedy = "leave out [mechanism]: the whole update is clipped and noised already"});
     fresh.site =
         SitePlan::of(TrainingConfig::read(task.training), *privacy, options_.n_public, task.rounds);
-    if (fresh.site->noise != SitePlan::Noise::coordinator && !options_.random)
+    if (fresh.site->site_draws() && !options_.random)
       throw ConfigError(
           Problem{.what = "this site has no source of noise", .where = "site " + options_.site});
   }

@@ -131,11 +131,7 @@ void World::give_other_shares(std::size_t index) {
   try {
     for (at_site::SecureStep step : part.steps) {
       const SecureTerms terms = SecureTerms::read(step.secure_aggregation);
-      const secagg::Session session =
-          secure_session({step.stored.run, step.stored.round, step.attempt, step.stored.model},
-                         {step.task.network, step.task.training, step.task.privacy,
-                          step.task.mechanism, step.secure_aggregation},
-                         roster_of(terms.sites));
+      const secagg::Session session = session_of(step, roster_of(terms.sites));
       if (step.step == secagg::Step::sign) {
         list = secagg::read_sites(step.request.view, session);
         std::erase(list, index == 0 ? 2u : 1u);

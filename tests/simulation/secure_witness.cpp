@@ -30,10 +30,7 @@ void World::check_step(std::size_t index, const at_site::SecureStep& step,
   const auto signing =
       std::ranges::find(part.steps, secagg::Step::sign, &at_site::SecureStep::step);
   const secagg::Session session =
-      secure_session({step.stored.run, step.stored.round, step.attempt, step.stored.model},
-                     {step.task.network, step.task.training, step.task.privacy, step.task.mechanism,
-                      step.secure_aggregation},
-                     roster_of(SecureTerms::read(step.secure_aggregation).sites));
+      session_of(step, roster_of(SecureTerms::read(step.secure_aggregation).sites));
   std::set<Digest>& lists = seen.lists[session.id];
   lists.insert(Blob::of(signing->request).id.digest);
   if (lists.size() > 1)
